@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds what an option asks for, or says which Debian package brings it. Nothing is downloaded.
+
+# hpcsched_require(<package> DEBIAN <package name> [FOR <option>] [find_package arguments...])
+macro(hpcsched_require package)
+  cmake_parse_arguments(_require "" "DEBIAN;FOR" "" ${ARGN})
+  find_package(${package} ${_require_UNPARSED_ARGUMENTS} QUIET)
+  if(NOT ${package}_FOUND)
+    set(_require_reason "")
+    if(_require_FOR)
+      set(_require_reason " (asked for by ${_require_FOR}=ON)")
+    endif()
+    message(FATAL_ERROR
+      "hpcsched needs ${package}${_require_reason}. On Debian: apt-get install ${_require_DEBIAN}")
+  endif()
+endmacro()
+
+hpcsched_require(Boost 1.81 DEBIAN libboost1.81-dev)
+hpcsched_require(Eigen3 3.4 NO_MODULE DEBIAN libeigen3-dev)
+if(HPCSCHED_WITH_EXPERIMENT OR HPCSCHED_BUILD_CLI)
+  find_package(Threads REQUIRED)
+  hpcsched_require(Boost 1.81 COMPONENTS json iostreams
+    DEBIAN "libboost-json1.81-dev libboost-iostreams1.81-dev" FOR HPCSCHED_WITH_EXPERIMENT)
+endif()
+if(HPCSCHED_WITH_MPI)
+  hpcsched_require(Boost 1.81 COMPONENTS mpi serialization DEBIAN libboost-mpi1.81-dev FOR HPCSCHED_WITH_MPI)
+endif()
+if(HPCSCHED_BUILD_CLI)
+  hpcsched_require(CLI11 DEBIAN libcli11-dev FOR HPCSCHED_BUILD_CLI)
+  hpcsched_require(tomlplusplus DEBIAN libtomlplusplus-dev FOR HPCSCHED_BUILD_CLI)
+endif()
+if(HPCSCHED_BUILD_TESTS)
+  hpcsched_require(doctest DEBIAN doctest-dev FOR HPCSCHED_BUILD_TESTS)
+endif()
+if(HPCSCHED_BUILD_BENCH)
+  hpcsched_require(benchmark DEBIAN libbenchmark-dev FOR HPCSCHED_BUILD_BENCH)
+endif()

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CORE_RANDOM_HPP
+#define HPCSCHED_CORE_RANDOM_HPP
+
+#include <hpcsched/core/hash.hpp>
+
+#include <boost/random/mersenne_twister.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace hpcsched {
+
+/// A seeded stream of random bits with a name.
+///
+/// Streams with different names are independent for the same seed, so a draw added for one purpose shifts
+/// nothing else. Models `std::uniform_random_bit_generator`; draw from it with Boost.Random's distributions,
+/// which give the same values with every standard library (the `std` ones do not).
+/// \thread_safety none; one stream per thread
+class random_stream {
+  public:
+    using result_type = std::uint64_t;
+
+    random_stream(std::uint64_t seed, std::string_view name) : seed_{derive(seed, name)}, engine_{seed_} {}
+
+    /// A stream of its own for a part of this one's purpose; independent of how much was drawn here.
+    [[nodiscard]] random_stream split(std::string_view name) const { return random_stream{seed_, name}; }
+
+    [[nodiscard]] result_type operator()() { return engine_(); }
+
+    [[nodiscard]] static constexpr result_type min() noexcept { return boost::random::mt19937_64::min(); }
+    [[nodiscard]] static constexpr result_type max() noexcept { return boost::random::mt19937_64::max(); }
+
+  private:
+    static std::uint64_t derive(std::uint64_t seed, std::string_view name) noexcept {
+        sequence_hash hash;
+        hash.add(seed);
+        hash.add(name);
+        return hash.value();
+    }
+
+    std::uint64_t seed_;
+    boost::random::mt19937_64 engine_;
+};
+
+} // namespace hpcsched
+
+#endif
