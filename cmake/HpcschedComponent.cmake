@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Defines one component: target hpcsched_<name>, alias and export name hpcsched::<name>, an export set of its own.
+# Its umbrella header, <name>.hpp, is added to its headers.
 #
 #   hpcsched_component(<name>
 #     DEPENDS <component>...     # other components; they are in the public interface
@@ -22,6 +23,7 @@ function(hpcsched_component name)
   add_library(hpcsched::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+  list(PREPEND arg_HEADERS ${name}.hpp)
   list(TRANSFORM arg_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/hpcsched/)
   target_sources(${target} ${scope}
     FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${arg_HEADERS})

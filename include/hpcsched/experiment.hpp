@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_EXPERIMENT_HPP
+#define HPCSCHED_EXPERIMENT_HPP
+
+/// \file
+/// All of hpcsched::experiment; a program that is built often includes what it uses instead.
+
+#include <hpcsched/experiment/cell_result.hpp>
+#include <hpcsched/experiment/invocation_stream.hpp>
+#include <hpcsched/experiment/metrics.hpp>
+#include <hpcsched/experiment/policy_registry.hpp>
+#include <hpcsched/experiment/price_model.hpp>
+#include <hpcsched/experiment/report.hpp>
+#include <hpcsched/experiment/schedule_watcher.hpp>
+#include <hpcsched/experiment/simulate_on.hpp>
+
+#endif

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# A check that never fails is no check: plants one defect after the other in a copy of the tree and wants
+# layering.cmake and headers.cmake to find each, by its reason.
+#
+#   cmake -DROOT=<source tree> -DCOPY=<folder to use> -P planted.cmake
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(ROOT "${ROOT}" ABSOLUTE)
+
+function(check script result output)
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${COPY} -P ${CMAKE_CURRENT_LIST_DIR}/${script}
+    RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  set(${result} ${status} PARENT_SCOPE)
+  set(${output} "${text}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${COPY})
+file(MAKE_DIRECTORY ${COPY})
+file(COPY ${ROOT}/include ${ROOT}/src ${ROOT}/examples DESTINATION ${COPY})
+check(layering.cmake status text)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "the tree itself is against the layers:\n${text}")
+endif()
+
+set(planted 0)
+# plant(<file> <line to add> FINDS <regex> [BY <script>]): the file is put back, or removed, afterwards
+function(plant file line)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "FINDS;BY" "")
+  if(NOT arg_BY)
+    set(arg_BY layering.cmake)
+  endif()
+  set(path ${COPY}/${file})
+  set(before "")
+  if(EXISTS ${path})
+    file(READ ${path} before)
+  endif()
+  file(WRITE ${path} "${line}\n${before}")
+  check(${arg_BY} status text)
+  if(status EQUAL 0)
+    message(FATAL_ERROR "${arg_BY} passes ${file} with: ${line}")
+  endif()
+  if(NOT text MATCHES "${arg_FINDS}")
+    message(FATAL_ERROR "${arg_BY} fails ${file} with: ${line}\nbut says\n${text}\nwhich is not about: ${arg_FINDS}")
+  endif()
+  if(before STREQUAL "")
+    file(REMOVE ${path})
+  else()
+    file(WRITE ${path} "${before}")
+  endif()
+  math(EXPR planted "${planted} + 1")
+  set(planted ${planted} PARENT_SCOPE)
+endfunction()
+
+plant(include/hpcsched/core/time.hpp "#include <hpcsched/cpu/task.hpp>" FINDS "core may not include cpu")
+plant(include/hpcsched/cpu/task.hpp "#include <hpcsched/workload/invocation.hpp>" FINDS "cpu may not include workload")
+plant(include/hpcsched/cpu/task.hpp "#  include <hpcsched/cpu_sim.hpp>" FINDS "cpu may not include cpu_sim")
+plant(include/hpcsched/cpu_sim/machine.hpp "#include <hpcsched/experiment/cell_result.hpp>"
+  FINDS "cpu_sim may not include experiment")
+plant(include/hpcsched/cpu_sim/machine.hpp "#include <hpcsched/testing/archetypes/scheduling_class.hpp>"
+  FINDS "only tests include testing")
+plant(src/cli/planted.cpp "#include <hpcsched/testing.hpp>" FINDS "only tests include testing")
+plant(examples/planted.cpp "#include <hpcsched/testing.hpp>" FINDS "only tests include testing")
+plant(src/experiment/planted.cpp "#include <hpcsched/cli/command_line.hpp>" FINDS "experiment may not include cli")
+plant(include/hpcsched/cpu/task.hpp "#include <zlib.h>" FINDS "the table does not grant to cpu")
+plant(include/hpcsched/cpu/task.hpp "#include <boost/asio/io_context.hpp>" FINDS "the table does not grant to cpu")
+plant(include/hpcsched/sim/event_queue.hpp "#include <Eigen/Core>" FINDS "the table does not grant to sim")
+plant(include/hpcsched/experiment/cell_result.hpp "#include <boost/json.hpp>" FINDS "does not grant to experiment")
+plant(include/hpcsched/cpu/task.hpp "#include <thread>" FINDS "cpu is pure")
+plant(include/hpcsched/workload/invocation.hpp "#include <random>" FINDS "workload is pure")
+plant(include/hpcsched/workload/invocation.hpp "#include <unistd.h>" FINDS "workload is pure")
+plant(include/hpcsched/sim/event_queue.hpp "#include \"deadline_table.hpp\"" FINDS "names others as")
+plant(include/hpcsched/core/ids.hpp "#include <hpcsched/core/task_map.hpp>" FINDS "in a circle.*core/ids.hpp")
+plant(include/hpcsched/stray.hpp "#include <vector>" FINDS "the table has no row for stray")
+plant(include/hpcsched/stray/one.hpp "#include <vector>" FINDS "the table has no row for stray")
+plant(include/stray.hpp "#include <vector>" FINDS "stands in no component")
+plant(include/hpcsched/sim/unlisted.hpp "#include <vector>" FINDS "does not list sim/unlisted.hpp" BY headers.cmake)
+plant(include/hpcsched/sim.hpp "#include <vector>" FINDS "sim.hpp: is not the list of sim" BY headers.cmake)
+
+message(STATUS "${planted} planted defects found")
