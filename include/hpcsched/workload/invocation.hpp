@@ -27,7 +27,7 @@ struct invocation {
     function_id function{};                                       ///< numbered in order of first appearance
     duration service{};                                           ///< CPU time it needs in all, > 0
     std::uint32_t memory_mb = 0;                                  ///< memory it holds while alive, MiB; 0: not known
-    boost::container::small_vector<blocking_segment, 1> blocking; ///< ascending in after_cpu
+    boost::container::small_vector<blocking_segment, 1> blocking{}; ///< ascending in after_cpu
 
     friend bool operator==(invocation const&, invocation const&) = default;
 };

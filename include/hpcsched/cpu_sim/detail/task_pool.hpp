@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_SIM_DETAIL_TASK_POOL_HPP
+#define HPCSCHED_CPU_SIM_DETAIL_TASK_POOL_HPP
+
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/ids.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/cpu/task.hpp>
+#include <hpcsched/workload/invocation.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::cpu_sim::detail {
+
+/// Where a task stands with the kernel.
+enum class task_state : std::uint8_t { gone, waiting, running, fluid, blocked };
+
+/// One task of a simulated machine: what the classes may know (`task_info`), their entities, and its life.
+template <class... Classes>
+struct task : cpu::task_info {
+    std::tuple<typename Classes::entity...> entities{};
+
+    task_state state = task_state::gone;
+    std::uint8_t class_index = 0;
+    bool has_run = false;
+    cpu_id cpu{};                      ///< where it ran last
+    cpu_id cpu_of_queue{};             ///< whose run queue it waits in
+    duration work_to_stop{};           ///< CPU time until it blocks or exits
+    duration cpu_timer_at = unlimited; ///< CPU time at which the agent wants to be told
+    std::size_t next_segment = 0;      ///< the blocking segment it runs towards; segments.size(): its exit
+    boost::container::small_vector<workload::blocking_segment, 1> segments;
+
+    time_point first_run{};
+    duration service{};
+    duration blocked{};
+    std::uint32_t memory_mb = 0;
+    std::uint32_t context_switches = 0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t migrations = 0;
+    std::unique_ptr<cpu::cpu_mask> own_affinity; ///< what `affinity` points to, where an agent set one
+};
+
+/// Tasks with stable addresses and dense, reused indices.
+template <class Task>
+class task_pool {
+  public:
+    /// A task in its initial state with a fresh id.
+    Task& acquire() {
+        if (free_.empty()) {
+            grow();
+        }
+        Task& t = at(free_.back());
+        free_.pop_back();
+        ++alive_;
+        return t;
+    }
+
+    /// Ends the id of `t`; its slot may be acquired again.
+    void release(Task& t) {
+        free_.push_back(t.id.index);
+        ++t.id.generation;
+        --alive_;
+    }
+
+    /// The live task of that id, or null.
+    [[nodiscard]] Task* find(task_id id) noexcept {
+        if (id.index >= blocks_.size() * block_size) {
+            return nullptr;
+        }
+        Task& t = at(id.index);
+        return t.id == id && t.state != task_state::gone ? &t : nullptr;
+    }
+
+    [[nodiscard]] std::size_t alive() const noexcept { return alive_; }
+
+  private:
+    static constexpr std::size_t block_size = 64;
+
+    [[nodiscard]] Task& at(std::uint32_t index) noexcept { return blocks_[index / block_size][index % block_size]; }
+
+    void grow() {
+        auto const first = static_cast<std::uint32_t>(blocks_.size() * block_size);
+        blocks_.push_back(std::make_unique<Task[]>(block_size));
+        for (std::uint32_t i = block_size; i-- > 0;) {
+            at(first + i).id.index = first + i;
+            free_.push_back(first + i);
+        }
+    }
+
+    std::vector<std::unique_ptr<Task[]>> blocks_;
+    std::vector<std::uint32_t> free_;
+    std::size_t alive_ = 0;
+};
+
+} // namespace hpcsched::cpu_sim::detail
+
+#endif
