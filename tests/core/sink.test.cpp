@@ -51,11 +51,9 @@ TEST_CASE("sink: clearing keeps the memory") {
     int const* const memory = commands.items().data();
     commands.clear();
     CHECK(commands.empty());
-    for (int i = 0; i < 100; ++i) {
-        commands.append(-i);
-    }
+    commands.append(-1);
     CHECK(commands.items().data() == memory);
-    CHECK(items_of(commands).at(99) == -99);
+    CHECK(items_of(commands) == std::vector<int>{-1});
 }
 
 } // namespace hpcsched
