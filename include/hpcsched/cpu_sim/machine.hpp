@@ -56,7 +56,7 @@ class machine {
     /// \thread_safety runs of different machines are independent; one thread drives one run
     template <workload::invocation_source Source, cpu::scheduling_agent Agent, machine_observer Observer>
     [[nodiscard]] result<run_summary> run(Source& source, Agent& agent, Observer& observer) const {
-        detail::engine<Agent, Observer, Classes...> engine{config_.hardware, config_.classes, agent, observer};
+        detail::engine<Agent, Observer, Classes...> engine{config_, agent, observer};
         return engine.run(source);
     }
 

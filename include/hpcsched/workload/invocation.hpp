@@ -6,10 +6,9 @@
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/core/time.hpp>
 
-#include <boost/container/small_vector.hpp>
-
 #include <concepts>
 #include <cstdint>
+#include <vector>
 
 namespace hpcsched::workload {
 
@@ -23,11 +22,11 @@ struct blocking_segment {
 
 /// One invocation of a function: what arrives, when, and what it will need.
 struct invocation {
-    time_point arrival{};                                         ///< since the start of the workload, >= 0
-    function_id function{};                                       ///< numbered in order of first appearance
-    duration service{};                                           ///< CPU time it needs in all, > 0
-    std::uint32_t memory_mb = 0;                                  ///< memory it holds while alive, MiB; 0: not known
-    boost::container::small_vector<blocking_segment, 1> blocking{}; ///< ascending in after_cpu
+    time_point arrival{};                     ///< since the start of the workload, >= 0
+    function_id function{};                   ///< numbered in order of first appearance
+    duration service{};                       ///< CPU time it needs in all, > 0
+    std::uint32_t memory_mb = 0;              ///< memory it holds while alive, MiB; 0: not known
+    std::vector<blocking_segment> blocking{}; ///< ascending in after_cpu
 
     friend bool operator==(invocation const&, invocation const&) = default;
 };

@@ -61,12 +61,8 @@ class class_set {
     static constexpr bool last_is_fluid = cpu::fluid_class<class_at<count - 1>>;
     static_assert(count >= 1 && count <= 8, "a kernel has one to eight scheduling classes");
 
-    class_set(std::tuple<typename Classes::config...> const& configs, std::size_t cpu_count)
-        : queues_{std::apply(
-              [cpu_count](auto const&... config) {
-                  return std::tuple<run_queues<Classes>...>{run_queues<Classes>{config, cpu_count}...};
-              },
-              configs)} {}
+    template <class Config>
+    explicit class_set(Config const& config) : class_set{config, std::make_index_sequence<count>{}} {}
 
     template <std::size_t K>
     [[nodiscard]] run_queues<class_at<K>>& queues() noexcept {
@@ -93,6 +89,10 @@ class class_set {
     }
 
   private:
+    template <class Config, std::size_t... K>
+    class_set(Config const& config, std::index_sequence<K...>)
+        : queues_{run_queues<Classes>{std::get<K>(config.classes), config.hardware.cpu_count}...} {}
+
     template <std::size_t K>
     static constexpr std::uint8_t first_serving(cpu::sched_policy policy) noexcept {
         if constexpr (K + 1 == count) {

@@ -33,12 +33,12 @@ class engine {
     using task_type = task<Classes...>;
     using classes_type = class_set<Classes...>;
 
-    engine(machine_config const& config, std::tuple<typename Classes::config...> const& classes, Agent& agent,
-           Observer& observer)
-        : config_{config}, classes_{classes, config.cpu_count}, cpus_(config.cpu_count), idle_{config.cpu_count},
-          deadlines_{config.cpu_count}, agent_{agent}, observer_{observer} {
+    template <class Config>
+    engine(Config const& config, Agent& agent, Observer& observer)
+        : config_{config.hardware}, classes_{config}, cpus_(config_.cpu_count), idle_{config_.cpu_count},
+          deadlines_{config_.cpu_count}, agent_{agent}, observer_{observer} {
         if constexpr (classes_type::last_is_fluid) {
-            fluid().set_capacity(config.cpu_count, now_);
+            fluid().set_capacity(config_.cpu_count, now_);
         }
     }
 

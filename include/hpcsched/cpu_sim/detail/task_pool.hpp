@@ -33,7 +33,7 @@ struct task : cpu::task_info {
     duration work_to_stop{};           ///< CPU time until it blocks or exits
     duration cpu_timer_at = unlimited; ///< CPU time at which the agent wants to be told
     std::size_t next_segment = 0;      ///< the blocking segment it runs towards; segments.size(): its exit
-    boost::container::small_vector<workload::blocking_segment, 1> segments;
+    std::vector<workload::blocking_segment> segments;
 
     time_point first_run{};
     duration service{};
