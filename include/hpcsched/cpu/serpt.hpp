@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_SERPT_HPP
+#define HPCSCHED_CPU_SERPT_HPP
+
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/core/task_map.hpp>
+#include <hpcsched/cpu/scheduling_agent.hpp>
+#include <hpcsched/cpu/service_time_posterior.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <queue>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::cpu {
+
+/// Parameters of `serpt`.
+struct serpt_config {
+    int rt_priority = 50;    ///< real-time priority of the chosen tasks, 1 .. 99
+    double memory = 200;     ///< completions after which what was learned of a function has faded to 1/e, >= 1
+    double prior_weight = 1; ///< how many completions of a function all the others' are worth, >= 0
+    duration ageing_bound{20'000'000'000}; ///< no runnable task goes longer without the CPU; `unlimited`: none
+    duration ageing_turn{10'000'000};      ///< how long a task that waited so long runs, at most; > 0
+    double preemption_margin =
+        1.0; ///< a task takes a CPU if its index is below so much of the running one's; 0 < m <= 1
+};
+
+/// Checks the ranges named above.
+/// \error names the field and what is allowed
+[[nodiscard]] inline result<void> validate(serpt_config const& config) {
+    if (config.rt_priority < rt_priority_min || config.rt_priority > rt_priority_max) {
+        return error{"serpt: rt_priority must be 1 to 99"};
+    }
+    if (config.memory < 1 || config.prior_weight < 0) {
+        return error{"serpt: memory must be at least 1 and prior_weight at least 0"};
+    }
+    if (config.ageing_bound <= duration{0} || config.ageing_turn <= duration{0}) {
+        return error{"serpt: ageing_bound and ageing_turn must be longer than 0"};
+    }
+    if (!(config.preemption_margin > 0 && config.preemption_margin <= 1)) {
+        return error{"serpt: preemption_margin must be above 0 and at most 1"};
+    }
+    return {};
+}
+
+/// Shortest expected remaining processing time, with learned service times: this library's own agent.
+///
+/// As many tasks as there are CPUs hold a *seat*: they are SCHED_FIFO, so the kernel runs them and nothing else of the
+/// steered tasks. The rest wait under the fair class, where they get what the seats leave. A seat goes to the task with
+/// the smallest Gittins index under the posterior of its function (`expected_completion`): an unknown function is
+/// judged by all functions together, which makes its first tasks pass a filter like SFS's, long ones giving way once
+/// they prove long; a well-known one is judged by its own history; a task that outlives its history loses its seat to
+/// whatever is more likely to finish. If the agent dies, the kernel's fair class serves whoever waited.
+///
+/// **Ageing.** A runnable task that has held no seat for half of `ageing_bound` is due for a turn. Due tasks get seats
+/// first, in order, each for at most min(`ageing_turn`, ageing_bound / 2 / ceil(tasks / CPUs)), and cannot be
+/// displaced meanwhile. At most all tasks are due at once, so the last is served within ceil(tasks / CPUs) turns, that
+/// is another half: *no runnable task goes without the CPU for longer than `ageing_bound`*, at any load, plus the time
+/// that commands and context switches take.
+///
+/// \complexity per event O(log tasks + CPUs + bins of the histograms)
+/// \thread_safety none; confine to the driver's thread
+/// \source shortest expected remaining processing time: Smith 1978; the index: `expected_completion`; seats: SFS
+///         (SC'22) section V keeps one task per core in FILTER; the ageing rule and the combination are this library's
+class serpt {
+  public:
+    using config = serpt_config;
+
+    /// \pre validate(c) holds
+    explicit serpt(config const& c = {}) : config_{c}, all_functions_{c.memory * 10} {
+        HPCSCHED_ASSERT(validate(c).has_value());
+    }
+
+    void handle(started const& e, time_point, command_sink&) noexcept { seats_.resize(e.cpu_count); }
+
+    void handle(task_arrived const& e, time_point now, command_sink& out) noexcept {
+        tasks_.insert(e.task, state{.function = e.function, .cpu_time = e.cpu_time, .sequence = next_sequence_++});
+        ++runnable_;
+        wait(e.task, now);
+        fill_seats(now, out);
+    }
+
+    void handle(task_blocked const& e, time_point now, command_sink& out) noexcept {
+        if (state* const s = tasks_.find(e.task)) {
+            s->cpu_time = e.cpu_time;
+            --runnable_;
+            if (s->seat != no_seat) {
+                out.append(set_policy{e.task, sched_policy::normal, 0});
+                vacate(*s);
+            }
+            ++s->version;
+            s->waiting = false;
+            fill_seats(now, out);
+        }
+    }
+
+    void handle(task_woke const& e, time_point now, command_sink& out) noexcept {
+        if (state* const s = tasks_.find(e.task)) {
+            s->cpu_time = e.cpu_time;
+            ++runnable_;
+            wait(e.task, now);
+            fill_seats(now, out);
+        }
+    }
+
+    void handle(task_exited const& e, time_point now, command_sink& out) noexcept {
+        if (state* const s = tasks_.find(e.task)) {
+            learn(s->function, e.cpu_time);
+            if (s->seat != no_seat) {
+                vacate(*s);
+            }
+            tasks_.erase(e.task);
+            --runnable_;
+            fill_seats(now, out);
+        }
+    }
+
+    void handle(timer_fired const&, time_point now, command_sink& out) noexcept { fill_seats(now, out); }
+
+    void handle(cpu_timer_fired const& e, time_point now, command_sink& out) noexcept {
+        state* const s = tasks_.find(e.task);
+        if (s == nullptr || s->seat == no_seat) {
+            return; // of a seat that it has left: cheaper to ignore than to cancel
+        }
+        s->cpu_time = e.cpu_time;
+        if (s->aged) { // its turn is over
+            stand_up(e.task, *s, now, out);
+            fill_seats(now, out);
+            return;
+        }
+        seats_[s->seat].seated_at = now;
+        outlook(*s);
+        if (displaced_by_waiting(*s)) {
+            stand_up(e.task, *s, now, out);
+            fill_seats(now, out);
+        } else {
+            out.append(arm_cpu_timer{e.task, s->review_at});
+        }
+    }
+
+    void handle(stopping const&, time_point, command_sink& out) noexcept {
+        tasks_.for_each([&](task_id id, state const& s) {
+            if (s.seat != no_seat) {
+                out.append(set_policy{id, sched_policy::normal, 0});
+                out.append(cancel_cpu_timer{id});
+            }
+        });
+    }
+
+    /// What has been learned of a function; null: nothing yet.
+    [[nodiscard]] service_time_posterior const* posterior(function_id function) const noexcept {
+        return function.value < functions_.size() && functions_[function.value].weight() > 0
+                   ? &functions_[function.value]
+                   : nullptr;
+    }
+
+  private:
+    static constexpr std::size_t no_seat = ~std::size_t{0};
+    static constexpr timer_id ageing_timer{0};
+
+    struct state {
+        function_id function{};
+        duration cpu_time{}; ///< as of the last event that told it
+        duration index{};    ///< at `cpu_time`
+        duration review_at = unlimited;
+        std::uint64_t sequence = 0;
+        std::uint64_t version = 0; ///< entries of the queues with an older one are stale
+        time_point waits_since{};
+        std::size_t seat = no_seat;
+        bool waiting = false;
+        bool aged = false; ///< holds its seat for an ageing turn
+    };
+
+    struct seat {
+        task_id task{};
+        bool taken = false;
+        time_point seated_at{}; ///< when `cpu_time` of its task was current
+    };
+
+    struct waiting_entry {
+        duration index{};
+        std::uint64_t sequence = 0;
+        task_id task{};
+        std::uint64_t version = 0;
+
+        friend bool operator<(waiting_entry const& a, waiting_entry const& b) noexcept { // for a min-heap
+            return a.index != b.index ? b.index < a.index : b.sequence < a.sequence;
+        }
+    };
+
+    struct ageing_entry {
+        time_point since{};
+        task_id task{};
+        std::uint64_t version = 0;
+    };
+
+    // --- learning -----------------------------------------------------------------------------------------------
+
+    void learn(function_id function, duration service) {
+        if (service <= duration{0}) {
+            return;
+        }
+        if (function.value >= functions_.size()) {
+            functions_.resize(function.value + std::size_t{1}, service_time_posterior{config_.memory});
+        }
+        functions_[function.value].observe(service);
+        all_functions_.observe(service);
+    }
+
+    /// Brings `index` and `review_at` of a task up to its `cpu_time`.
+    void outlook(state& s) noexcept {
+        service_time_posterior const* const own = posterior(s.function);
+        completion_outlook const o =
+            expected_completion(own != nullptr ? *own : nothing_, all_functions_, config_.prior_weight, s.cpu_time);
+        s.index = o.index;
+        s.review_at = o.review_at;
+    }
+
+    // --- waiting ------------------------------------------------------------------------------------------------
+
+    void wait(task_id id, time_point now) {
+        state& s = tasks_.at(id);
+        outlook(s);
+        s.waiting = true;
+        s.waits_since = now;
+        ++s.version;
+        waiting_.push(waiting_entry{s.index, s.sequence, id, s.version});
+        if (config_.ageing_bound != unlimited) {
+            ageing_.push_back(ageing_entry{now, id, s.version});
+        }
+    }
+
+    [[nodiscard]] bool current(task_id id, std::uint64_t version) const noexcept {
+        state const* const s = tasks_.find(id);
+        return s != nullptr && s->waiting && s->version == version;
+    }
+
+    /// The waiting task with the smallest index, or null.
+    [[nodiscard]] waiting_entry const* best_waiting() {
+        while (!waiting_.empty() && !current(waiting_.top().task, waiting_.top().version)) {
+            waiting_.pop();
+        }
+        return waiting_.empty() ? nullptr : &waiting_.top();
+    }
+
+    /// The waiting task that has waited longest, or null.
+    [[nodiscard]] ageing_entry const* oldest_waiting() {
+        while (!ageing_.empty() && !current(ageing_.front().task, ageing_.front().version)) {
+            ageing_.pop_front();
+        }
+        return ageing_.empty() ? nullptr : &ageing_.front();
+    }
+
+    void arm_ageing(command_sink& out) {
+        if (ageing_entry const* const oldest = oldest_waiting()) {
+            time_point const due = saturating_add(oldest->since, config_.ageing_bound / 2);
+            if (due != armed_for_) {
+                armed_for_ = due;
+                out.append(arm_timer{ageing_timer, due});
+            }
+        }
+    }
+
+    [[nodiscard]] duration turn_length() const noexcept {
+        auto const rounds = static_cast<std::int64_t>((runnable_ + seats_.size() - 1) / seats_.size());
+        duration const fair_part = config_.ageing_bound / 2 / std::max<std::int64_t>(rounds, 1);
+        return std::max(std::min(config_.ageing_turn, fair_part), duration{1});
+    }
+
+    // --- seats --------------------------------------------------------------------------------------------------
+
+    void vacate(state& s) noexcept {
+        seats_[s.seat].taken = false;
+        s.seat = no_seat;
+        s.aged = false;
+    }
+
+    /// The task gives up its seat and waits again.
+    void stand_up(task_id id, state& s, time_point now, command_sink& out) {
+        out.append(set_policy{id, sched_policy::normal, 0});
+        vacate(s);
+        wait(id, now);
+    }
+
+    void sit_down(task_id id, std::size_t at, bool aged, time_point now, command_sink& out) {
+        state& s = tasks_.at(id);
+        s.waiting = false;
+        ++s.version;
+        s.seat = at;
+        s.aged = aged;
+        seats_[at] = seat{id, true, now};
+        out.append(set_policy{id, sched_policy::fifo, config_.rt_priority});
+        out.append(arm_cpu_timer{id, aged ? s.cpu_time + turn_length() : s.review_at});
+    }
+
+    [[nodiscard]] std::size_t free_seat() const noexcept {
+        for (std::size_t i = 0; i < seats_.size(); ++i) {
+            if (!seats_[i].taken) {
+                return i;
+            }
+        }
+        return no_seat;
+    }
+
+    /// Brings a seated task's CPU time up to now: it has had a CPU of its own since it sat down.
+    void advance(seat& at, state& s, time_point now) noexcept {
+        duration const limit = s.review_at == unlimited ? unlimited : s.review_at - duration{1};
+        s.cpu_time = std::max(s.cpu_time, std::min(s.cpu_time + (now - at.seated_at), limit));
+        at.seated_at = now;
+        outlook(s);
+    }
+
+    [[nodiscard]] bool displaces(duration waiting_index, duration seated_index) const noexcept {
+        return static_cast<double>(waiting_index.count()) <
+               config_.preemption_margin * static_cast<double>(seated_index.count());
+    }
+
+    [[nodiscard]] bool displaced_by_waiting(state const& s) {
+        waiting_entry const* const best = best_waiting();
+        return best != nullptr && displaces(best->index, s.index);
+    }
+
+    /// The seat whose task has the largest index now, if `index` displaces it; none is held by an ageing turn.
+    [[nodiscard]] std::size_t seat_to_take(duration index, time_point now, bool by_age) {
+        std::size_t worst = no_seat;
+        duration worst_index{};
+        for (std::size_t i = 0; i < seats_.size(); ++i) {
+            state& s = tasks_.at(seats_[i].task);
+            // Until its review the index of a seated task only falls: the last known one is a bound.
+            if (s.aged || (!by_age && !displaces(index, s.index))) {
+                continue;
+            }
+            advance(seats_[i], s, now);
+            if ((by_age || displaces(index, s.index)) && (worst == no_seat || s.index > worst_index)) {
+                worst = i;
+                worst_index = s.index;
+            }
+        }
+        return worst;
+    }
+
+    /// Gives the seats to those who should have them.
+    void fill_seats(time_point now, command_sink& out) {
+        serve_aged(now, out);
+        while (waiting_entry const* const best = best_waiting()) {
+            task_id const id = best->task;
+            std::size_t at = free_seat();
+            if (at == no_seat) {
+                at = seat_to_take(best->index, now, false);
+                if (at == no_seat) {
+                    break;
+                }
+                displace(id, at, false, now, out);
+            } else {
+                sit_down(id, at, false, now, out);
+            }
+        }
+        arm_ageing(out);
+    }
+
+    void serve_aged(time_point now, command_sink& out) {
+        if (config_.ageing_bound == unlimited) {
+            return;
+        }
+        while (ageing_entry const* const oldest = oldest_waiting()) {
+            if (now - oldest->since < config_.ageing_bound / 2) {
+                break;
+            }
+            task_id const id = oldest->task;
+            std::size_t const free = free_seat();
+            if (free != no_seat) {
+                sit_down(id, free, true, now, out);
+                continue;
+            }
+            std::size_t const at = seat_to_take(duration{0}, now, true);
+            if (at == no_seat) {
+                break; // every seat serves an ageing turn; the next one to end comes back here
+            }
+            displace(id, at, true, now, out);
+        }
+    }
+
+    /// `id` takes seat `at` from its task. The newcomer becomes FIFO first, so that the CPU goes from the one to the
+    /// other without serving the fair class in between.
+    void displace(task_id id, std::size_t at, bool aged, time_point now, command_sink& out) {
+        task_id const loser = seats_[at].task;
+        state& s = tasks_.at(loser);
+        vacate(s);
+        sit_down(id, at, aged, now, out);
+        out.append(set_policy{loser, sched_policy::normal, 0});
+        wait(loser, now);
+    }
+
+    config config_;
+    task_map<state> tasks_;
+    std::vector<seat> seats_;
+    std::vector<service_time_posterior> functions_;
+    service_time_posterior all_functions_;
+    service_time_posterior nothing_{};
+    std::priority_queue<waiting_entry> waiting_;
+    std::deque<ageing_entry> ageing_;
+    time_point armed_for_ = never;
+    std::size_t runnable_ = 0;
+    std::uint64_t next_sequence_ = 0;
+};
+
+static_assert(scheduling_agent<serpt>);
+
+} // namespace hpcsched::cpu
+
+#endif
