@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hpcsched::house {
+namespace {
+
+std::string read(std::string const& path) {
+    std::ifstream in{std::string{HPCSCHED_SOURCE_DIR} + '/' + path, std::ios::binary};
+    REQUIRE_MESSAGE(in, path);
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+// What stands between a line that ends with `open` and the next line that holds `close`.
+std::optional<std::string> between(std::string_view text, std::string_view open, std::string_view close) {
+    std::size_t const at = text.find(open);
+    if (at == std::string_view::npos) {
+        return std::nullopt;
+    }
+    std::size_t const from = text.find('\n', at) + 1;
+    std::size_t const end = text.find(close, from);
+    if (end == std::string_view::npos) {
+        return std::nullopt;
+    }
+    std::size_t const line = text.rfind('\n', end) + 1;
+    return std::string{text.substr(from, line - from)};
+}
+
+} // namespace
+
+// In README.md:                                     in the file, around the lines:
+//   <!-- examples/own_policy.cpp: policy -->           // [policy]
+//   ```cpp                                             ...
+//   ...                                                // [/policy]
+//   ```
+TEST_CASE("readme: every block of code that names a file is what the file holds between its markers") {
+    std::string const readme = read("README.md");
+    std::size_t blocks = 0;
+    constexpr std::string_view mark = "<!-- examples/";
+    for (std::size_t at = readme.find(mark); at != std::string::npos; at = readme.find(mark, at + 1)) {
+        std::size_t const colon = readme.find(": ", at);
+        std::size_t const end = readme.find(" -->", at);
+        REQUIRE(colon < end);
+        std::string const path = readme.substr(at + 5, colon - at - 5);
+        std::string const name = readme.substr(colon + 2, end - colon - 2);
+        CAPTURE(path);
+        CAPTURE(name);
+        auto const shown = between(std::string_view{readme}.substr(end), "```", "```");
+        std::string const file = read(path);
+        auto const compiled = between(file, "[" + name + "]", "[/" + name + "]");
+        REQUIRE(shown.has_value());
+        REQUIRE(compiled.has_value());
+        CHECK(*shown == *compiled);
+        ++blocks;
+    }
+    CHECK(blocks >= 2);
+}
+
+TEST_CASE("readme: every C++ block comes from a file") {
+    std::string const readme = read("README.md");
+    for (std::size_t at = readme.find("```cpp\n"); at != std::string::npos; at = readme.find("```cpp\n", at + 1)) {
+        std::size_t const line_before = readme.rfind('\n', at - 2) + 1;
+        CHECK(readme.substr(line_before, 14) == "<!-- examples/");
+    }
+}
+
+TEST_CASE("readme: every path it links to is there") {
+    std::string const readme = read("README.md");
+    for (std::size_t at = readme.find("]("); at != std::string::npos; at = readme.find("](", at + 1)) {
+        std::string const target = readme.substr(at + 2, readme.find(')', at) - at - 2);
+        if (target.starts_with("http") || target.starts_with('#')) {
+            continue;
+        }
+        std::ifstream const in{std::string{HPCSCHED_SOURCE_DIR} + '/' + target};
+        CHECK_MESSAGE(in.good(), target);
+    }
+}
+
+} // namespace hpcsched::house
