@@ -19,3 +19,22 @@ function(hpcsched_test component)
     PROPERTIES LABELS "${arg_LABELS}" SKIP_REGULAR_EXPRESSION "skipped: ")
   set_property(GLOBAL APPEND PROPERTY HPCSCHED_TEST_PROGRAMS ${component})
 endfunction()
+
+# hpcsched_compile_fail(<component> <file> <expected>): a test, compile_fail.<component>.<stem of the file>, that the file
+# does not compile and that the compiler says why. <expected> is the name of the concept, or of the fragment of one, that
+# is not satisfied, or else a regular expression for another diagnostic. It must not occur in the name of the file, which
+# the build tool echoes.
+function(hpcsched_compile_fail component file expected)
+  cmake_path(GET file STEM name)
+  set(target compile_fail_${component}_${name})
+  add_library(${target} OBJECT EXCLUDE_FROM_ALL ${file})
+  target_link_libraries(${target} PRIVATE hpcsched::${component} hpcsched_dev_flags)
+  if(expected MATCHES "^[a-z_0-9]+$")
+    # g++: required for the satisfaction of 'name<...>'; clang++: because '...' does not satisfy 'name'
+    set(expected "(satisfaction of|does not satisfy) [^a-z]+${expected}[^a-z_0-9]")
+  endif()
+  set(test compile_fail.${component}.${name})
+  add_test(NAME ${test} COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target ${target})
+  set_tests_properties(${test} PROPERTIES
+    PASS_REGULAR_EXPRESSION "${expected}" RESOURCE_LOCK build_tree LABELS compile_fail)
+endfunction()

@@ -67,12 +67,16 @@ struct set_policy {
     task_id task{};
     sched_policy policy = sched_policy::normal;
     int rt_priority = 0;
+
+    friend bool operator==(set_policy const&, set_policy const&) = default;
 };
 
 /// `setpriority(2)`; -20 .. 19.
 struct set_nice {
     task_id task{};
     int nice = 0;
+
+    friend bool operator==(set_nice const&, set_nice const&) = default;
 };
 
 /// `sched_setattr(2)`'s `sched_runtime` for a normal task (Linux 6.12, EEVDF), or the slice of a kernel with ALPS's
@@ -80,6 +84,8 @@ struct set_nice {
 struct set_slice {
     task_id task{};
     duration slice{};
+
+    friend bool operator==(set_slice const&, set_slice const&) = default;
 };
 
 /// The place of a task in the order of a kernel that can be given one (ALPS's hooks, a sched_ext scheduler): lower
@@ -87,22 +93,30 @@ struct set_slice {
 struct set_rank {
     task_id task{};
     std::int32_t rank = 0;
+
+    friend bool operator==(set_rank const&, set_rank const&) = default;
 };
 
 /// `sched_setaffinity(2)`.
 struct set_affinity {
     task_id task{};
     cpu_mask cpus = cpu_mask::all();
+
+    friend bool operator==(set_affinity const&, set_affinity const&) = default;
 };
 
 /// Asks for `timer_fired` at `deadline` (at once, if past). Arming a timer again replaces its deadline.
 struct arm_timer {
     timer_id timer{};
     time_point deadline{};
+
+    friend bool operator==(arm_timer const&, arm_timer const&) = default;
 };
 
 struct cancel_timer {
     timer_id timer{};
+
+    friend bool operator==(cancel_timer const&, cancel_timer const&) = default;
 };
 
 /// Asks for `cpu_timer_fired` when the task's CPU time reaches `cpu_time` (at once, if it has). A task has one CPU
@@ -110,10 +124,14 @@ struct cancel_timer {
 struct arm_cpu_timer {
     task_id task{};
     duration cpu_time{};
+
+    friend bool operator==(arm_cpu_timer const&, arm_cpu_timer const&) = default;
 };
 
 struct cancel_cpu_timer {
     task_id task{};
+
+    friend bool operator==(cancel_cpu_timer const&, cancel_cpu_timer const&) = default;
 };
 
 using command = std::variant<set_policy, set_nice, set_slice, set_rank, set_affinity, arm_timer, cancel_timer,
