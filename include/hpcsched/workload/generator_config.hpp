@@ -25,15 +25,15 @@ struct generator_config {
     std::uint64_t count = 10'000; ///< ends the stream after so many invocations; 0: no limit
     duration length{};            ///< ends the stream before the first arrival beyond it; 0: no limit
 
-    std::optional<double> load;  ///< sum of service times / (CPUs * time), 0.8 is 80 %; open: the published rate
-    std::uint32_t cpu_count = 0; ///< that `load` is for; 0: those of the preset's machine
+    std::optional<double> load{}; ///< sum of service times / (CPUs * time), 0.8 is 80 %; open: the published rate
+    std::uint32_t cpu_count = 0;  ///< that `load` is for; 0: those of the preset's machine
 
-    std::optional<arrival_kind> arrivals; ///< set: one process for all functions, also where each has its own
-    std::optional<double> cv;             ///< coefficient of variation; with bursty arrivals only
+    std::optional<arrival_kind> arrivals{}; ///< set: one process for all functions, also where each has its own
+    std::optional<double> cv{};             ///< coefficient of variation; with bursty arrivals only
 
-    std::optional<double> variation;  ///< service times are uniform in mean * (1 - variation) .. mean * (1 + variation)
-    std::uint32_t function_count = 0; ///< 0: as many as the preset has
-    double io_share = 0;              ///< share of invocations that block once, before they compute
+    std::optional<double> variation{}; ///< service times are uniform in mean * (1 - it) .. mean * (1 + it)
+    std::uint32_t function_count = 0;  ///< 0: as many as the preset has
+    double io_share = 0;               ///< share of invocations that block once, before they compute
     duration io_min = std::chrono::milliseconds{10}; ///< they block for a uniform time between these two
     duration io_max = std::chrono::milliseconds{100};
     bool has_memory = true; ///< each invocation has a memory size; else 0, not known
