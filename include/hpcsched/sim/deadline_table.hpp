@@ -5,8 +5,10 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/time.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace hpcsched::sim {
@@ -21,7 +23,7 @@ class deadline_table {
   public:
     /// \pre slots >= 1
     explicit deadline_table(std::size_t slots)
-        : leaves_{std::bit_ceil(slots)}, deadlines_(leaves_, never), winners_(leaves_) {
+        : leaves_{std::bit_ceil(std::max<std::size_t>(slots, 2))}, deadlines_(leaves_, never), winners_(leaves_) {
         HPCSCHED_ASSERT(slots >= 1);
         for (std::size_t node = leaves_ - 1; node >= 1; --node) {
             winners_[node] = winner_below(node);
@@ -34,29 +36,31 @@ class deadline_table {
         for (std::size_t node = (leaves_ + slot) / 2; node >= 1; node /= 2) {
             winners_[node] = winner_below(node);
         }
+        next_ = deadlines_[winners_[1]];
     }
 
     [[nodiscard]] time_point at(std::size_t slot) const noexcept { return deadlines_[slot]; }
 
     /// The slot with the earliest deadline.
-    [[nodiscard]] std::size_t earliest() const noexcept { return leaves_ == 1 ? 0 : winners_[1]; }
+    [[nodiscard]] std::size_t earliest() const noexcept { return winners_[1]; }
 
     /// The earliest deadline, `never` where no slot has one.
-    [[nodiscard]] time_point next_time() const noexcept { return deadlines_[earliest()]; }
+    [[nodiscard]] time_point next_time() const noexcept { return next_; }
 
   private:
-    [[nodiscard]] std::size_t winner_of(std::size_t node) const noexcept {
-        return node >= leaves_ ? node - leaves_ : winners_[node];
-    }
-    [[nodiscard]] std::size_t winner_below(std::size_t node) const noexcept {
-        std::size_t const left = winner_of(2 * node);
-        std::size_t const right = winner_of(2 * node + 1);
-        return deadlines_[right] < deadlines_[left] ? right : left;
+    /// The earlier of the two below `node`. Which one it is cannot be predicted, so it is computed without a branch.
+    [[nodiscard]] std::uint32_t winner_below(std::size_t node) const noexcept {
+        bool const above_leaves = 2 * node >= leaves_;
+        std::uint32_t const left = above_leaves ? static_cast<std::uint32_t>(2 * node - leaves_) : winners_[2 * node];
+        std::uint32_t const right = above_leaves ? left + 1 : winners_[2 * node + 1];
+        auto const take_right = static_cast<std::uint32_t>(deadlines_[right] < deadlines_[left]);
+        return left ^ ((left ^ right) & (0U - take_right));
     }
 
     std::size_t leaves_;
     std::vector<time_point> deadlines_;
-    std::vector<std::size_t> winners_;
+    std::vector<std::uint32_t> winners_; ///< by inner node; the root is node 1
+    time_point next_ = never;
 };
 
 } // namespace hpcsched::sim

@@ -138,11 +138,15 @@ class engine {
         t.slice = duration{0};
         t.cpu_time = duration{0};
         t.remaining = from.service;
-        t.affinity = nullptr;
-        t.own_affinity.reset();
+        if (t.affinity != nullptr) {
+            t.affinity = nullptr;
+            t.own_affinity.reset();
+        }
         t.has_run = false;
         t.cpu_timer_at = unlimited;
-        t.segments = from.blocking;
+        if (!from.blocking.empty() || !t.segments.empty()) { // nearly always both are: spares the call
+            t.segments = from.blocking;
+        }
         t.next_segment = 0;
         t.work_to_stop = t.segments.empty() ? from.service : t.segments[0].after_cpu;
         t.service = from.service;
@@ -554,6 +558,10 @@ class engine {
         }
         if (victim.value < config_.cpu_count) {
             mark(victim);
+        } else if constexpr (K > 0) {
+            for (std::uint32_t i = 0; i < config_.cpu_count; ++i) {
+                arm(cpu_id{i}); // it may begin to starve under real-time tasks
+            }
         }
     }
 
