@@ -84,6 +84,8 @@ TEST_SUITE("alps: tuning") {
         CHECK(alps_tuning{}.overload_factor(90) == doctest::Approx(0.6));
         CHECK(alps_tuning{}.overload_factor(100) == doctest::Approx(0.5));
         CHECK(alps_tuning{.gamma = 2}.overload_factor(90) == doctest::Approx(0.3));
+        CHECK(alps_tuning{.gamma = 2}.overload_factor(49.99) == 1);
+        CHECK(alps_tuning{.gamma = 2}.overload_factor(50) == 0.5);
     }
 
     TEST_CASE("alps: a p above 1 does not lengthen a slice") {
@@ -152,6 +154,25 @@ TEST_SUITE("alps: learning") {
         CHECK(script.agent().rank(c) == 2);
         // Runs of A: [3, 17], mean 10, deviation 7.
         CHECK(learned(script) == slices{13ms, 10ms, 60ms});
+    }
+
+    TEST_CASE("alps: the rank goes by the mean wait, not by the sum of waits") {
+        auto script = script_of({}, 1);
+        std::uint32_t task = 0;
+        auto const wait_behind = [&](std::uint32_t function, duration wait) {
+            script.after(100ms).arrives(task, 2);
+            script.arrives(task + 1, function);
+            script.exits(task, wait);
+            script.exits(task + 1, wait + 1ms);
+            task += 2;
+        };
+        wait_behind(0, 10ms);
+        wait_behind(0, 10ms);
+        wait_behind(1, 15ms);
+        script.at(5s).timer(0, 0s);
+        CHECK(script.agent().rank(c) == 1);
+        CHECK(script.agent().rank(a) == 2);
+        CHECK(script.agent().rank(b) == 3);
     }
 
     TEST_CASE("alps: a task has what was learned of its function when it arrives") {

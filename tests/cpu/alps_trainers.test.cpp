@@ -139,6 +139,11 @@ TEST_CASE("random forest: a stump splits where the two sides differ most") {
     lengths step(60, 2ms);
     std::fill(step.begin() + 20, step.end(), 30ms);
     CHECK(train_ms(forest(3, {.depth_max = 1}), step) == doctest::Approx(30));
+    // A second, smaller step stays on the right side, whose mean is (30 x 30 + 10 x 34) / 40 = 31.
+    lengths two_steps = step;
+    std::fill(two_steps.begin() + 50, two_steps.end(), 34ms);
+    CHECK(train_ms(forest(3, {.tree_count = 400, .depth_max = 1}), two_steps) == doctest::Approx(31).epsilon(0.01));
+    CHECK(train_ms(forest(3, {.tree_count = 400, .depth_max = 2}), two_steps) == doctest::Approx(34));
     CHECK(train_ms(forest(3, {.tree_count = 400, .depth_max = 0}), step) ==
           doctest::Approx((20 * 2 + 40 * 30) / 60.0).epsilon(0.02));
 }

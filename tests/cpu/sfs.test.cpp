@@ -196,7 +196,7 @@ TEST_SUITE("sfs: the worker") {
 
     TEST_CASE("sfs: the delay of a task that comes back counts from its wake-up") {
         auto script = script_of(fixed(10ms), 1);
-        script.arrives(0);
+        script.at(1s).arrives(0);
         script.after(5ms).blocks(0, 5ms);
         script.after(5s).arrives(1);
         CHECK(script.wakes(0, 5ms).empty());
@@ -361,6 +361,18 @@ TEST_SUITE("sfs: the published program") {
         CHECK(script.at(2700us).wakes(0, 2ms).empty());
         CHECK(script.at(3ms).timer(0) == "arm_timer 0 at 20ms");
         CHECK(script.at(20ms).timer(0) == "set_policy 0 normal; set_affinity 0 all");
+    }
+
+    TEST_CASE("sfs repository: without polling, the clock of a task that has left its worker is not listened to") {
+        sfs_config config = fixed(20ms);
+        config.quirks.slice_by_wall_clock = true;
+        auto script = script_of(config, 1);
+        CHECK(script.at(0ms).arrives(0) == "set_policy 0 fifo 30; arm_timer 0 at 20ms");
+        script.at(5ms).exits(0, 5ms);
+        CHECK(script.at(20ms).timer(0).empty());
+        CHECK(script.at(21ms).arrives(0) == "set_policy 0.1 fifo 30; arm_timer 0 at 41ms");
+        CHECK(script.at(22ms).timer(0).empty()); // that of before, told late
+        CHECK(script.at(41ms).timer(0) == "set_policy 0.1 normal");
     }
 
     TEST_CASE("sfs repository: an overloaded task comes back after 1 ms for 1 ms, and then never") {

@@ -142,8 +142,8 @@ class sfs {
             return;
         }
         task->cpu_time = e.cpu_time;
-        // A timer may be noticed late, when the task has left its worker or has come back with a later end of slice.
-        if (task->where == place::worker && e.cpu_time >= workers_[task->worker].slice_end) {
+        // A timer may be noticed late, when the task has left its worker, or has come back and its slice ends later.
+        if (task->where == place::worker) {
             notice(task->worker, now, out);
         }
     }
@@ -194,7 +194,6 @@ class sfs {
         time_point taken_at{};
         duration slice{};
         duration cpu_time_before{}; ///< of the task, when it was taken
-        duration slice_end{};       ///< CPU time of the task at which its slice ends
         time_point look_at = never; ///< next poll, where something is to be seen
         bool task_is_gone = false;
     };
@@ -317,11 +316,7 @@ class sfs {
         std::uint32_t const w = idle_.back();
         idle_.pop_back();
         duration const slice = task.slice_left.value_or(slice_);
-        workers_[w] = worker{.task = id,
-                             .taken_at = now,
-                             .slice = slice,
-                             .cpu_time_before = task.cpu_time,
-                             .slice_end = slice > unlimited - task.cpu_time ? unlimited : task.cpu_time + slice};
+        workers_[w] = worker{.task = id, .taken_at = now, .slice = slice, .cpu_time_before = task.cpu_time};
         task.where = place::worker;
         task.worker = w;
         if (config_.pin_workers) {
@@ -334,7 +329,7 @@ class sfs {
         if (config_.quirks.slice_by_wall_clock) {
             look_not_before(w, saturating_add(now, slice), out);
         } else {
-            out.append(arm_cpu_timer{id, workers_[w].slice_end});
+            out.append(arm_cpu_timer{id, slice > unlimited - task.cpu_time ? unlimited : task.cpu_time + slice});
         }
     }
 
