@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policies.hpp"
-
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/experiment/policy_registry.hpp>
+
+#include "policies.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +26,8 @@ void policy_registry::add(std::string name, std::string description, cell_runner
                .description = std::move(description),
                .kernel = {},
                .agent = {},
-               .run = std::move(run)});
+               .run = std::move(run),
+               .idealised = false});
 }
 
 policy const* policy_registry::find(std::string_view name) const noexcept {
@@ -37,6 +38,12 @@ policy const* policy_registry::find(std::string_view name) const noexcept {
 
 policy_registry shipped_policies() {
     policy_registry policies;
+    add_kernel_policies(policies);
+    add_sfs_policies(policies);
+    add_alps_policies(policies);
+    add_alps_trainer_policies(policies);
+    add_serpt_policies(policies);
+    add_hybrid_policies(policies);
     add_textbook_policies(policies);
     return policies;
 }

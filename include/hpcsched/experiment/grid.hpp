@@ -30,6 +30,9 @@ struct grid_workload {
     /// A fresh stream for the key's load, arrival CV, CPUs and seed. The key's policy is empty: every policy meets the
     /// same invocations. Called from several threads at once.
     std::function<result<std::unique_ptr<invocation_stream>>(cell_key const&)> open;
+
+    /// The names of its functions by `function_id::value`, for pictures; may be empty: not known. Reads the workload.
+    std::function<result<std::vector<std::string>>(cell_key const&)> function_names{};
 };
 
 /// Policies times workloads times loads times arrival CVs times CPU counts times seeds.

@@ -38,6 +38,7 @@ struct policy {
     std::string kernel;      ///< the scheduling classes, in words
     std::string agent;       ///< the agent, in words
     cell_runner run;
+    bool idealised = false; ///< runs on a machine without costs, or knows what no scheduler can know
 };
 
 /// The policies that a grid can name. A plain value: make one from `shipped_policies()`, add your own, hand it to the

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CLI_COMMANDS_HPP
+#define HPCSCHED_CLI_COMMANDS_HPP
+
+#include <hpcsched/experiment/policy_registry.hpp>
+
+#include "command_line.hpp"
+
+#include <string>
+
+namespace hpcsched::cli {
+
+// The commands of the program, each with its options, its help and what it does.
+[[nodiscard]] command_spec simulate_command(experiment::policy_registry const& policies);
+[[nodiscard]] command_spec workload_command();
+[[nodiscard]] command_spec policies_command(experiment::policy_registry const& policies);
+
+/// All policies as an aligned list, each line ended.
+[[nodiscard]] std::string policy_list(experiment::policy_registry const& policies);
+
+} // namespace hpcsched::cli
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CLI_INTERRUPT_HPP
+#define HPCSCHED_CLI_INTERRUPT_HPP
+
+#include <atomic>
+
+namespace hpcsched::cli {
+
+/// From now on the first SIGINT or SIGTERM sets the flag returned, and the second ends the program at once with the
+/// exit code of an interruption.
+[[nodiscard]] std::atomic<bool> const& catch_interrupts();
+
+} // namespace hpcsched::cli
+
+#endif

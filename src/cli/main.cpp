@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/experiment/policy_registry.hpp>
+
+#include "command_line.hpp"
+#include "commands.hpp"
+
+#include <iostream>
+#include <utility>
+
+namespace {
+
+using namespace hpcsched::cli;
+
+constexpr char const* details = R"(Examples:
+  hpcsched simulate                              how the policies treat the SFS workload
+  hpcsched simulate trace.csv --loads 0.7,0.9    the same for a trace of your own
+  hpcsched workload describe --calibrate         published percentiles beside generated ones
+
+Exit status: 0 success, 1 failure, 2 wrong command line or configuration file, 3 a workload that cannot be
+read, 130 interrupted (finished cells are kept: the same command goes on).)";
+
+/// `completion bash` needs the whole program, itself included.
+command_spec completion_command(command_spec const& program) {
+    command_spec bash{.name = "bash",
+                      .description = "Print the completion script for bash",
+                      .details = "To have it in every shell:\n  hpcsched completion bash > "
+                                 "~/.local/share/bash-completion/completions/hpcsched",
+                      .run = [&program](arguments const&) {
+                          std::cout << bash_completion(program);
+                          return exit_code::success;
+                      }};
+    return {.name = "completion",
+            .description = "Print a script that completes this program's commands in a shell",
+            .details = "Example:\n  source <(hpcsched completion bash)",
+            .commands = {std::move(bash)}};
+}
+
+} // namespace
+
+int main(int argument_count, char** argument_values) {
+    auto const policies = hpcsched::experiment::shipped_policies();
+    command_spec program{.name = "hpcsched",
+                         .description = "Scheduling experiments: how schedulers treat FaaS workloads, in a "
+                                        "deterministic simulator",
+                         .details = details};
+    program.commands = {simulate_command(policies), workload_command(), policies_command(policies),
+                        completion_command(program)};
+    return run_command_line(program, argument_count, argument_values);
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/experiment/build_identity.hpp>
+#include <hpcsched/experiment/grid.hpp>
+#include <hpcsched/experiment/grid_workloads.hpp>
+#include <hpcsched/experiment/journal.hpp>
+#include <hpcsched/experiment/perfetto_trace.hpp>
+#include <hpcsched/experiment/report.hpp>
+#include <hpcsched/experiment/results_io.hpp>
+#include <hpcsched/experiment/schedule_watcher.hpp>
+#include <hpcsched/experiment/suggest.hpp>
+#include <hpcsched/experiment/summary.hpp>
+#include <hpcsched/experiment/trace_file.hpp>
+#include <hpcsched/workload/presets.hpp>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "progress_display.hpp"
+#include "simulate_settings.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::cli {
+namespace {
+
+using experiment::cell_result;
+using experiment::grid_outcome;
+using experiment::grid_plan;
+
+constexpr char const* details =
+    R"(Examples:
+  hpcsched simulate
+  hpcsched simulate alps-huawei --cores 24 --loads 0.7,0.8,0.9 --seeds 5
+  hpcsched simulate trace.csv --policies eevdf,serpt --loads recorded --out my-results
+  hpcsched simulate --policies all --cv 0.2,1,2.33 --threads 8
+  hpcsched simulate --config grid.toml --seeds 10
+  mpirun hpcsched simulate --config grid.toml           (where built with MPI)
+
+The folder of --out gets report.html (open it in a browser), results.csv, results.json and cells.jsonl, the
+journal of finished cells. A cell that is in the journal with the same parameters, made by the same build, is
+not run again: after Ctrl-C, or a crash, the same command goes on where it was.
+
+The configuration file has the options' long names as keys, with _ for -: policies = ["eevdf", "serpt"],
+loads = [0.8, 1.0], seeds = 5; -w is workloads = [..]; those of the machine stand in a table [machine]:
+context_switch = "3.5us". Paths in it are relative to the current folder.
+
+Times take a unit: ns, us, ms, s, min, h. Counts may be written 10k, 2M, 1e6.
+The same seed gives every policy the same invocations. Results do not depend on --threads.
+
+Exit status: 0 success, 1 failure, 2 wrong command line or configuration file, 3 a workload that cannot be
+read, 130 interrupted.)";
+
+// --- from settings to a grid -------------------------------------------------------------------------------
+
+experiment::grid_workload preset_of(std::string const& name, simulate_settings const& settings) {
+    workload::generator_config config;
+    config.from = or_fail(workload::parse_preset(name), exit_code::usage);
+    config.count = settings.count;
+    config.arrivals = settings.arrivals;
+    config.function_count = static_cast<std::uint32_t>(settings.function_count);
+    config.io_share = settings.io_share;
+    return or_fail(experiment::generated_workload(config), exit_code::usage);
+}
+
+bool is_preset(std::string const& name) {
+    return std::any_of(workload::presets.begin(), workload::presets.end(),
+                       [&name](workload::preset_info const& preset) { return preset.name == name; });
+}
+
+void report_counts(std::string const& name, workload::read_counts const& counts) {
+    if (counts.skipped_count > 0) {
+        std::cerr << "hpcsched simulate: " << name << ": " << counts.skipped_count
+                  << (counts.skipped_count == 1 ? " malformed row was" : " malformed rows were")
+                  << " left out; the first: " << counts.first_skipped << '\n';
+    }
+    if (counts.unmatched_count > 0) {
+        std::cerr << "hpcsched simulate: " << name << ": " << counts.unmatched_count
+                  << (counts.unmatched_count == 1 ? " row has" : " rows have")
+                  << " no partner in the trace's other files and cannot be used\n";
+    }
+}
+
+experiment::grid_workload trace_of(std::string const& name, simulate_settings const& settings) {
+    if (name == "-") {
+        throw failure{exit_code::usage, "a grid reads its workload once per cell, and standard input only once: write "
+                                        "it to a file (hpcsched workload convert - -o trace.csv)"};
+    }
+    experiment::recorded_config config{.name = name, .files = {name}};
+    config.options.format = settings.format;
+    config.options.seed = settings.all_seeds().front();
+    if (settings.skip_malformed) {
+        config.options.rows.on_bad_row = workload::bad_rows::skip;
+    }
+    config.limit = settings.limit;
+    config.arrivals = settings.arrivals;
+    experiment::recorded_trace trace = or_fail(experiment::recorded_workload(std::move(config)), exit_code::bad_input);
+    report_counts(name, trace.counts);
+    return std::move(trace.workload);
+}
+
+experiment::grid_workload workload_of(std::string const& name, simulate_settings const& settings) {
+    if (is_preset(name)) {
+        return preset_of(name, settings);
+    }
+    if (name == "-" || std::filesystem::exists(name)) {
+        return trace_of(name, settings);
+    }
+    if (name.find_first_of("./") != std::string::npos) {
+        throw failure{exit_code::bad_input, "cannot open '" + name + "': there is no such file"};
+    }
+    std::vector<std::string> presets;
+    for (workload::preset_info const& preset : workload::presets) {
+        presets.emplace_back(preset.name);
+    }
+    throw failure{exit_code::usage, "unknown workload '" + name + "': there is no such file, and no such preset; " +
+                                        experiment::suggestion(name, presets, "presets")};
+}
+
+void check_arrivals(simulate_settings const& settings) {
+    bool const has_cv = settings.arrival_cvs != std::vector<double>{0};
+    if (has_cv && settings.arrivals && *settings.arrivals != workload::arrival_kind::bursty) {
+        throw failure{exit_code::usage, "--cv is for bursty arrivals, and --arrivals asks for " +
+                                            std::string{name_of(*settings.arrivals)} + ": leave one of them out"};
+    }
+}
+
+experiment::grid grid_of(simulate_settings const& settings, experiment::policy_registry const& policies) {
+    check_arrivals(settings);
+    experiment::grid grid;
+    for (std::string const& name : settings.workloads) {
+        grid.workloads.push_back(workload_of(name, settings));
+    }
+    grid.policies = settings.policies;
+    if (grid.policies == std::vector<std::string>{"all"}) {
+        grid.policies.clear();
+        for (experiment::policy const& policy : policies.policies()) {
+            grid.policies.push_back(policy.name);
+        }
+    }
+    grid.loads = settings.loads;
+    grid.arrival_cvs = settings.arrival_cvs;
+    grid.cpu_counts = settings.cpu_counts;
+    grid.seeds = settings.all_seeds();
+    grid.machine = settings.machine;
+    return grid;
+}
+
+/// Opens every workload as its cells will, so that what cannot be is said at once and once.
+void check_workloads(grid_plan const& plan) {
+    std::set<std::tuple<std::string, double, double, std::uint32_t>> seen;
+    for (std::size_t i = 0; i < plan.cell_count(); ++i) {
+        experiment::cell_key key = plan.key(i);
+        if (!seen.emplace(key.workload, key.load, key.arrival_cv, key.cpu_count).second) {
+            continue;
+        }
+        key.policy.clear();
+        for (experiment::grid_workload const& workload : plan.cells().workloads) {
+            if (workload.name == key.workload) {
+                (void)or_fail(workload.open(key), exit_code::usage, workload.name + ": ");
+            }
+        }
+    }
+}
+
+// --- running -----------------------------------------------------------------------------------------------
+
+/// The trace of the grid's first cell, while it is asked for.
+class first_cell_trace {
+  public:
+    first_cell_trace(std::string const& path, grid_plan const& plan) : path_{path} {
+        file_.open(path, std::ios::binary | std::ios::trunc);
+        if (!file_) {
+            throw failure{exit_code::failure, "cannot write '" + path + "': " + std::strerror(errno)};
+        }
+        experiment::cell_key key = plan.key(0);
+        experiment::perfetto_options options{.cpu_count = key.cpu_count, .title = key.policy + " on " + key.workload};
+        key.policy.clear();
+        if (auto const& names = plan.cells().workloads.front().function_names) {
+            options.function_names = or_fail(names(key), exit_code::bad_input);
+        }
+        trace_.emplace(file_, std::move(options));
+        watcher_.emplace(*trace_);
+    }
+
+    [[nodiscard]] experiment::schedule_watcher* watcher() { return &*watcher_; }
+
+    void finish() {
+        or_fail(trace_->finish(), exit_code::failure, "cannot write '" + path_ + "': ");
+        if (trace_->cut()) {
+            std::cerr << "hpcsched simulate: the trace ends after " << trace_->event_count()
+                      << " events; a shorter workload (--count) is traced whole\n";
+        }
+    }
+
+  private:
+    std::string path_;
+    std::ofstream file_;
+    std::optional<experiment::perfetto_trace> trace_;
+    std::optional<experiment::watching<experiment::perfetto_trace>> watcher_;
+};
+
+experiment::journal open_journal(std::string const& folder) {
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) {
+        throw failure{exit_code::failure, "cannot make the folder '" + folder + "': " + failed.message()};
+    }
+    return or_fail(experiment::journal::open(folder + "/cells.jsonl"), exit_code::failure);
+}
+
+std::vector<std::string> idealised_policies(experiment::policy_registry const& policies) {
+    std::vector<std::string> names;
+    for (experiment::policy const& policy : policies.policies()) {
+        if (policy.idealised) {
+            names.push_back(policy.name);
+        }
+    }
+    return names;
+}
+
+std::string program_name() {
+    return "hpcsched " + std::string{experiment::library_version()};
+}
+
+void write_results(grid_plan const& plan, grid_outcome const& outcome, simulate_settings const& settings,
+                   experiment::policy_registry const& policies, std::string const& command) {
+    experiment::run_description const run{
+        .program = program_name(), .machine = plan.cells().machine, .cells_planned = plan.cell_count()};
+    std::string const json = experiment::results_json(run, outcome.cells);
+    or_fail(experiment::write_file(settings.out + "/results.json", json), exit_code::failure);
+    or_fail(experiment::write_file(settings.out + "/results.csv", experiment::results_csv(outcome.cells)),
+            exit_code::failure);
+    experiment::report_options options;
+    options.command = command;
+    options.footnote = program_name();
+    options.roles.idealised = idealised_policies(policies);
+    for (experiment::policy const& policy : policies.policies()) {
+        options.policies.push_back({policy.name, policy.description});
+    }
+    or_fail(experiment::write_report(std::filesystem::path{settings.out + "/report.html"}, outcome.cells, options),
+            exit_code::failure);
+    if (settings.json) {
+        std::cout << json;
+    } else if (!settings.quiet) {
+        std::cout << experiment::summary_table(outcome.cells, options.roles.idealised) << "\nIn " << settings.out
+                  << ": report.html, results.csv, results.json\n";
+    }
+}
+
+/// Says what did not come out as asked. \return the exit status
+exit_code account_for(grid_plan const& plan, grid_outcome const& outcome, simulate_settings const& settings) {
+    std::string said;
+    for (experiment::cell_failure const& failed : outcome.failures) {
+        if (failed.why.message != said) { // what stops one policy at a workload often stops all
+            said = failed.why.message;
+            std::cerr << "hpcsched simulate: " << failed.key.policy << " on " << failed.key.workload << ": " << said
+                      << '\n';
+        }
+    }
+    if (outcome.interrupted) {
+        throw failure{exit_code::interrupted, "interrupted: " + std::to_string(outcome.cells.size()) + " of " +
+                                                  std::to_string(plan.cell_count()) + " cells are kept in " +
+                                                  settings.out + "; the same command goes on"};
+    }
+    if (!outcome.failures.empty()) {
+        throw failure{exit_code::failure, std::to_string(outcome.failures.size()) + " of " +
+                                              std::to_string(plan.cell_count()) + " cells failed"};
+    }
+    return exit_code::success;
+}
+
+exit_code simulate(arguments const& given, experiment::policy_registry const& policies) {
+    simulate_settings const settings = read_simulate_settings(given);
+    if (settings.policies == std::vector<std::string>{"list"}) {
+        std::cout << policy_list(policies);
+        return exit_code::success;
+    }
+    auto const plan = or_fail(grid_plan::make(grid_of(settings, policies), policies), exit_code::usage);
+    check_workloads(plan);
+    experiment::journal finished = open_journal(settings.out);
+    std::optional<first_cell_trace> trace;
+    if (!settings.perfetto.empty()) {
+        trace.emplace(settings.perfetto, plan);
+    }
+    progress_display display{settings.quiet};
+    experiment::grid_options const options{
+        .thread_count = settings.thread_count,
+        .finished = &finished,
+        .force = settings.force,
+        .stop = &catch_interrupts(),
+        .progress = [&display](experiment::grid_progress const& progress) { display.show(progress); },
+        .watcher = trace ? trace->watcher() : nullptr,
+        .watched_cell = 0};
+    grid_outcome const outcome = or_fail(experiment::run_grid(plan, options), exit_code::failure);
+    display.clear();
+    if (trace) {
+        trace->finish();
+    }
+    if (outcome.cells_reused > 0 && !settings.quiet) {
+        std::cerr << "hpcsched simulate: " << outcome.cells_reused << " of " << plan.cell_count()
+                  << " cells were finished before (--force runs them again)\n";
+    }
+    if (!outcome.cells.empty()) {
+        write_results(plan, outcome, settings, policies, given.command());
+    }
+    return account_for(plan, outcome, settings);
+}
+
+} // namespace
+
+command_spec simulate_command(experiment::policy_registry const& policies) {
+    return {.name = "simulate",
+            .description = "Run policies on workloads in the simulator: a table, a page, CSV and JSON",
+            .details = details,
+            .options = simulate_options(policies),
+            .run = [&policies](arguments const& given) { return simulate(given, policies); }};
+}
+
+} // namespace hpcsched::cli

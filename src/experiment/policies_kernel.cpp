@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu/hands_off.hpp>
+#include <hpcsched/experiment/simulate_on.hpp>
+
+#include "linux_machines.hpp"
+#include "policies.hpp"
+
+namespace hpcsched::experiment {
+
+void add_kernel_policies(policy_registry& policies) {
+    auto const hands_off = [](cell_inputs const&) { return cpu::hands_off{}; };
+    policies.add({.name = "eevdf",
+                  .description = "what a current Linux does if left alone: the baseline",
+                  .kernel = "rt, eevdf (Linux 6.18)",
+                  .agent = "none",
+                  .run = simulate_on<linux_eevdf>(&eevdf_config, hands_off)});
+    policies.add({.name = "cfs",
+                  .description = "what Linux did until 6.5, the papers' baseline",
+                  .kernel = "rt, cfs (Linux 5.15)",
+                  .agent = "none",
+                  .run = simulate_on<linux_cfs>(&old_linux_config<linux_cfs>, hands_off)});
+}
+
+} // namespace hpcsched::experiment
