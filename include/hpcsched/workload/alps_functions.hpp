@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace hpcsched::workload {
 
@@ -98,8 +99,10 @@ alps_functions_per_group(group_shares const& shares, std::uint32_t function_coun
         for (std::uint32_t i = 0; i < count[g]; ++i) {
             double const position = (static_cast<double>(i) + 0.5) / static_cast<double>(count[g]);
             double const mean_ms = lower_ms + (upper_ms - lower_ms) * position;
-            functions.push_back({"g" + std::to_string(g + 1) + "-" + std::to_string(i + 1),
-                                 mix.shares[g] / static_cast<double>(count[g]), from_seconds(mean_ms * 1e-3)});
+            std::string name{"g"};
+            name.append(std::to_string(g + 1)).append("-").append(std::to_string(i + 1));
+            functions.push_back(
+                {std::move(name), mix.shares[g] / static_cast<double>(count[g]), from_seconds(mean_ms * 1e-3)});
         }
     }
     return functions;

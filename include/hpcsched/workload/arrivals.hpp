@@ -31,7 +31,7 @@ namespace hpcsched::workload {
 /// Minimal model: hpcsched/testing/archetypes/interarrival_distribution.hpp.
 /// Conformance: hpcsched/testing/conformance/interarrival_distribution.hpp.
 template <class D>
-concept interarrival_distribution = std::movable<D> && requires(D& d, random_stream& bits) {
+concept interarrival_distribution = std::move_constructible<D> && requires(D& d, random_stream& bits) {
     { d(bits) } -> std::same_as<double>;
 };
 
