@@ -2,9 +2,10 @@
 #ifndef HPCSCHED_CPU_FCFS_HPP
 #define HPCSCHED_CPU_FCFS_HPP
 
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/cpu/detail/ticket_queue.hpp>
 #include <hpcsched/cpu/scheduling_class.hpp>
-
-#include <boost/intrusive/list.hpp>
+#include <hpcsched/cpu/task.hpp>
 
 #include <cstddef>
 
@@ -12,11 +13,15 @@ namespace hpcsched::cpu {
 
 /// First come, first served, without preemption: one queue for all CPUs, each task runs until it blocks or exits.
 ///
-/// \complexity O(1) for every operation; O(waiting) to pick where affinity forbids the first task
+/// A task that gave way to a higher class has not had its turn and goes back to the head. One whose attributes
+/// change keeps its place; one that changes over from another class joins at the tail.
+///
+/// \complexity O(1) for every operation; O(waiting) to pick where affinity forbids the first task, and to enqueue a
+///             task whose attributes changed
 /// \source any text on queueing, G/G/c
 class fcfs {
   public:
-    struct entity : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>> {
+    struct entity : detail::ticket_hook {
         task_info const* task = nullptr;
     };
     struct config {};
@@ -28,30 +33,31 @@ class fcfs {
     fcfs() = default;
     explicit fcfs(config const&) {}
 
-    void enqueue(entity& e, enqueue_reason why, time_point) noexcept {
-        // A task that gave way to a higher class has not had its turn: it goes back to the head.
-        if (why == enqueue_reason::preempted) {
+    void enqueue(entity& e, enqueue_reason why, time_point now) noexcept {
+        if (why == enqueue_reason::preempted || why == enqueue_reason::slice_expired) {
             queue_.push_front(e);
+        } else if (why == enqueue_reason::changed && e.left_at == now) {
+            queue_.put_back(e);
         } else {
             queue_.push_back(e);
         }
+        e.left_at = never;
         ++waiting_;
     }
 
-    void dequeue(entity& e, dequeue_reason, time_point) noexcept {
-        if (e.is_linked()) {
-            unlink(e);
+    void dequeue(entity& e, dequeue_reason why, time_point now) noexcept {
+        e.left_at = why == dequeue_reason::changed ? now : never;
+        if (e.is_queued) {
+            leave(e);
         }
     }
 
     [[nodiscard]] pick<entity> pick_next(cpu_id cpu, time_point) noexcept {
-        for (entity& e : queue_) {
-            if (e.task->may_run_on(cpu)) {
-                unlink(e);
-                return {.next = &e};
-            }
+        entity* const next = queue_.first_for(cpu);
+        if (next != nullptr) {
+            leave(*next);
         }
-        return {};
+        return {.next = next};
     }
 
     void account(entity&, cpu_id, duration, time_point) noexcept {}
@@ -61,12 +67,12 @@ class fcfs {
     [[nodiscard]] std::size_t waiting_count() const noexcept { return waiting_; }
 
   private:
-    void unlink(entity& e) noexcept {
-        queue_.erase(queue_.iterator_to(e));
+    void leave(entity& e) noexcept {
+        queue_.erase(e);
         --waiting_;
     }
 
-    boost::intrusive::list<entity, boost::intrusive::constant_time_size<false>> queue_;
+    detail::ticket_queue<entity> queue_;
     std::size_t waiting_ = 0;
 };
 
