@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "completion.hpp"
+#include "launcher.hpp"
 
 #include <deque>
 #include <exception>
@@ -281,7 +282,8 @@ int run_command_line(command_spec const& program, int argument_count, char const
             throw;
         }
     } catch (failure const& ended) {
-        if (!ended.message.empty()) {
+        // Ranks that share a command line share its mistakes: one of them speaks.
+        if (!ended.message.empty() && launched_as().rank == 0) {
             std::cerr << where << ": " << ended.message << '\n';
         }
         return static_cast<int>(ended.code);

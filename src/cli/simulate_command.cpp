@@ -15,6 +15,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "progress_display.hpp"
+#include "ranks.hpp"
 #include "simulate_settings.hpp"
 
 #include <algorithm>
@@ -70,6 +71,7 @@ experiment::grid_workload preset_of(std::string const& name, simulate_settings c
     config.count = settings.count;
     config.arrivals = settings.arrivals;
     config.function_count = static_cast<std::uint32_t>(settings.function_count);
+    config.variation = settings.variation;
     config.io_share = settings.io_share;
     return or_fail(experiment::generated_workload(config), exit_code::usage);
 }
@@ -281,41 +283,65 @@ exit_code account_for(grid_plan const& plan, grid_outcome const& outcome, simula
     return exit_code::success;
 }
 
+/// What only the first rank has: the journal, the trace, the display.
+struct first_rank {
+    experiment::journal finished;
+    std::optional<first_cell_trace> trace{};
+    progress_display display;
+
+    first_rank(simulate_settings const& settings, grid_plan const& plan)
+        : finished{open_journal(settings.out)}, display{settings.quiet} {
+        if (!settings.perfetto.empty()) {
+            trace.emplace(settings.perfetto, plan);
+        }
+    }
+};
+
+grid_outcome run(ranks& all, grid_plan const& plan, simulate_settings const& settings) {
+    std::optional<first_rank> here;
+    all.together([&] {
+        if (all.is_first()) {
+            here.emplace(settings, plan);
+        }
+    });
+    experiment::grid_options options{
+        .thread_count = settings.thread_count, .force = settings.force, .stop = &catch_interrupts()};
+    if (here) {
+        options.finished = &here->finished;
+        options.watcher = here->trace ? here->trace->watcher() : nullptr;
+        options.progress = [&here](experiment::grid_progress const& progress) { here->display.show(progress); };
+    }
+    grid_outcome outcome = or_fail(all.run(plan, options), exit_code::failure);
+    if (here && here->trace) {
+        here->trace->finish();
+    }
+    return outcome;
+}
+
 exit_code simulate(arguments const& given, experiment::policy_registry const& policies) {
     simulate_settings const settings = read_simulate_settings(given);
     if (settings.policies == std::vector<std::string>{"list"}) {
         std::cout << policy_list(policies);
         return exit_code::success;
     }
-    auto const plan = or_fail(grid_plan::make(grid_of(settings, policies), policies), exit_code::usage);
-    check_workloads(plan);
-    experiment::journal finished = open_journal(settings.out);
-    std::optional<first_cell_trace> trace;
-    if (!settings.perfetto.empty()) {
-        trace.emplace(settings.perfetto, plan);
-    }
-    progress_display display{settings.quiet};
-    experiment::grid_options const options{
-        .thread_count = settings.thread_count,
-        .finished = &finished,
-        .force = settings.force,
-        .stop = &catch_interrupts(),
-        .progress = [&display](experiment::grid_progress const& progress) { display.show(progress); },
-        .watcher = trace ? trace->watcher() : nullptr,
-        .watched_cell = 0};
-    grid_outcome const outcome = or_fail(experiment::run_grid(plan, options), exit_code::failure);
-    display.clear();
-    if (trace) {
-        trace->finish();
+    ranks all;
+    std::optional<grid_plan> plan;
+    all.together([&] {
+        plan = or_fail(grid_plan::make(grid_of(settings, policies), policies), exit_code::usage);
+        check_workloads(*plan);
+    });
+    grid_outcome const outcome = run(all, *plan, settings);
+    if (!all.is_first()) {
+        return exit_code::success;
     }
     if (outcome.cells_reused > 0 && !settings.quiet) {
-        std::cerr << "hpcsched simulate: " << outcome.cells_reused << " of " << plan.cell_count()
+        std::cerr << "hpcsched simulate: " << outcome.cells_reused << " of " << plan->cell_count()
                   << " cells were finished before (--force runs them again)\n";
     }
     if (!outcome.cells.empty()) {
-        write_results(plan, outcome, settings, policies, given.command());
+        write_results(*plan, outcome, settings, policies, given.command());
     }
-    return account_for(plan, outcome, settings);
+    return account_for(*plan, outcome, settings);
 }
 
 } // namespace

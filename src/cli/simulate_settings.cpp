@@ -165,6 +165,13 @@ std::vector<setting> workload_settings() {
          [](simulate_settings& s, values const& v) {
              return store(parse_count(v.front(), 1, 1'000'000), s.function_count);
          }},
+        {{"--variation", "SHARE",
+          "service times of a preset vary within this share of their function's mean,\neither way: 0.25 is +-25 % "
+          "[default: the preset's own]",
+          group},
+         "variation",
+         shape::one,
+         [](simulate_settings& s, values const& v) { return store(parse_real(v.front(), 0, 0.99), s.variation); }},
         {{"--io-share", "SHARE", "share of a preset's invocations that block once, 10 to 100 ms [default: 0]", group},
          "io_share",
          shape::one,

@@ -31,6 +31,7 @@ struct simulate_settings {
     std::optional<workload::arrival_kind> arrivals{};
     std::uint64_t count = 10'000; ///< of a preset
     std::uint64_t function_count = 0;
+    std::optional<double> variation{}; ///< of service times; nothing: the preset's own
     double io_share = 0;
     experiment::trace_format format = experiment::trace_format::automatic;
     std::uint64_t limit = 0; ///< of files: invocations read at most; 0: all

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ranks.hpp"
+
+#include "failure.hpp"
+#include "launcher.hpp"
+
+#include <optional>
+#include <string>
+
+#if defined(HPCSCHED_HAS_MPI)
+#include <hpcsched/experiment_mpi/mpi_session.hpp>
+#include <hpcsched/experiment_mpi/run_grid.hpp>
+#endif
+
+namespace hpcsched::cli {
+
+#if defined(HPCSCHED_HAS_MPI)
+
+struct ranks::state {
+    experiment_mpi::mpi_session session;
+};
+
+ranks::ranks() : state_{launched_as().rank_count > 1 ? std::make_unique<state>() : nullptr} {}
+
+bool ranks::is_first() const noexcept {
+    return state_ == nullptr || state_->session.rank() == 0;
+}
+
+void ranks::together(std::function<void()> const& step) {
+    std::optional<failure> mine;
+    try {
+        step();
+    } catch (failure const& failed) {
+        mine = failed;
+    }
+    if (state_ != nullptr) {
+        // The exit code travels as the first letter of the message.
+        std::optional<std::string> text;
+        if (mine) {
+            text = static_cast<char>(mine->code) + mine->message;
+        }
+        auto const first = state_->session.first_failure(text);
+        if (first) {
+            mine = failure{static_cast<exit_code>(first->front()), is_first() ? first->substr(1) : std::string{}};
+        }
+    }
+    if (mine) {
+        throw failure{*mine};
+    }
+}
+
+result<experiment::grid_outcome> ranks::run(experiment::grid_plan const& plan,
+                                            experiment::grid_options const& options) {
+    if (state_ != nullptr) {
+        return experiment_mpi::run_grid(state_->session, plan, options);
+    }
+    return experiment::run_grid(plan, options);
+}
+
+#else
+
+struct ranks::state {};
+
+ranks::ranks() {
+    if (launched_as().rank_count > 1) {
+        throw failure{exit_code::failure, "started as several processes, but built without MPI: start it once, or "
+                                          "build it with -DHPCSCHED_WITH_MPI=ON"};
+    }
+}
+
+bool ranks::is_first() const noexcept {
+    return true;
+}
+
+void ranks::together(std::function<void()> const& step) {
+    step();
+}
+
+result<experiment::grid_outcome> ranks::run(experiment::grid_plan const& plan,
+                                            experiment::grid_options const& options) {
+    return experiment::run_grid(plan, options);
+}
+
+#endif
+
+ranks::~ranks() = default;
+
+} // namespace hpcsched::cli
