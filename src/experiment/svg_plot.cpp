@@ -38,6 +38,7 @@ struct plot {
     bool log_x = false, log_y = false;
     bool seconds_x = false, seconds_y = false; ///< ticks carry a unit
     bool percent_y = false;
+    std::vector<double> ticks_x{}; ///< empty: round numbers
     std::vector<plot_line> lines{};
 };
 
@@ -73,8 +74,9 @@ class axis {
     [[nodiscard]] std::vector<double> log_ticks() const {
         double const decades = std::log10(high_ / low_);
         std::vector<double> const steps = decades > 3     ? std::vector<double>{1}
-                                          : decades > 1.5 ? std::vector<double>{1, 3}
-                                                          : std::vector<double>{1, 1.5, 2, 3, 5, 7};
+                                          : decades > 2.2 ? std::vector<double>{1, 3}
+                                          : decades > 0.8 ? std::vector<double>{1, 2, 5}
+                                                          : std::vector<double>{1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9};
         std::vector<double> result;
         for (double exponent = std::floor(std::log10(low_)); exponent <= std::log10(high_); ++exponent) {
             for (double const step : steps) {
@@ -99,7 +101,7 @@ class axis {
         }
         std::vector<double> result;
         for (double n = std::ceil(low_ / step - 1e-9); n * step <= high_ + step * 1e-9; ++n) {
-            result.push_back(n * step);
+            result.push_back(n * step + 0.0); // no "-0"
         }
         return result;
     }
@@ -117,10 +119,7 @@ struct frame {
     if (seconds) {
         return format_tick_seconds(value);
     }
-    std::array<char, 64> text{};
-    auto const end = std::to_chars(text.data(), text.data() + text.size(), percent ? value * 100 : value,
-                                   std::chars_format::general, 4);
-    return std::string{text.data(), end.ptr} + (percent ? " %" : "");
+    return percent ? format_parameter(value * 100) + " %" : format_parameter(value);
 }
 
 [[nodiscard]] std::string text_at(double x, double y, std::string_view anchor, std::string_view style_class,
@@ -203,7 +202,7 @@ struct frame {
     std::string out;
     double const right = in.width - in.right;
     double const bottom = in.height - in.bottom;
-    for (double const tick : x.ticks()) {
+    for (double const tick : from.ticks_x.empty() ? x.ticks() : from.ticks_x) {
         out += line_between(x.at(tick), in.top, x.at(tick), bottom, "class=\"hp-grid\"");
         out += text_at(x.at(tick), bottom + 18, "middle", "hp-tick", tick_text(tick, from.seconds_x, false));
     }
@@ -351,7 +350,7 @@ struct frame {
         text += std::string{dot} + format_load(key.load);
     }
     if (key.arrival_cv != 0) {
-        text += std::string{dot} + "arrival CV " + format_number(key.arrival_cv);
+        text += std::string{dot} + "arrival CV " + format_parameter(key.arrival_cv);
     }
     text += std::string{dot} + format_count(key.cpu_count) + (key.cpu_count == 1 ? " CPU" : " CPUs");
     return text + std::string{dot} + format_count(seeds) + (seeds == 1 ? " seed" : " seeds, 95 % intervals");
@@ -402,6 +401,7 @@ result<std::string> mean_versus_load_svg(std::span<cell_result const> cells, svg
                  .summary = model.verdict,
                  .log_y = true,
                  .seconds_y = true};
+    std::set<double> loads;
     for (std::size_t policy = 0; policy < model.policies.size(); ++policy) {
         plot_line line{.name = model.policies[policy].name, .style = styles[policy], .points = {}, .markers = true};
         for (scenario const& s : model.scenarios) {
@@ -420,9 +420,15 @@ result<std::string> mean_versus_load_svg(std::span<cell_result const> cells, svg
         }
         std::sort(line.points.begin(), line.points.end(),
                   [](plot_point const& a, plot_point const& b) { return a.x < b.x; });
+        for (plot_point const& p : line.points) {
+            loads.insert(p.x);
+        }
         if (!line.points.empty()) {
             picture.lines.push_back(std::move(line));
         }
+    }
+    if (loads.size() <= 10) {
+        picture.ticks_x.assign(loads.begin(), loads.end());
     }
     return result<std::string>{boost::system::in_place_value, draw(picture, options.width, options.height)};
 }

@@ -78,7 +78,7 @@ TEST_CASE("svg: the scenario asked for is drawn") {
     auto const cells = test::make_cells({.workloads = {"one", "two"}, .loads = {0.5, 0.8}, .arrival_cvs = {0.2, 1}});
     std::string const svg =
         turnaround_cdf_svg(cells, {.workload = "two", .arrival_cv = 0.2, .load = 0.5, .policies = {"sfs"}}).value();
-    CHECK(svg.find("two · load 0.5 · arrival CV 0.200 · 12 CPUs · 1 seed") != std::string::npos);
+    CHECK(svg.find("two · load 0.5 · arrival CV 0.2 · 12 CPUs · 1 seed") != std::string::npos);
     CHECK(parse(svg).count("polyline") == 1);
 }
 

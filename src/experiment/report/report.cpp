@@ -76,7 +76,7 @@ void write(std::ostream& out, asset from) {
     for (std::size_t i = 0; i < shown; ++i) {
         scenario const& s = model.scenarios[i];
         std::string name = s.key.workload + ", " + format_load(s.key.load);
-        name += s.key.arrival_cv != 0 ? ", CV " + format_number(s.key.arrival_cv) : std::string{};
+        name += s.key.arrival_cv != 0 ? ", CV " + format_parameter(s.key.arrival_cv) : std::string{};
         name += ", " + format_count(s.key.cpu_count) + (s.key.cpu_count == 1 ? " CPU" : " CPUs");
         text += "<tr><th scope=\"row\">" + escape_markup(name) + "</th>";
         for (std::size_t policy = 0; policy < model.policies.size(); ++policy) {

@@ -155,11 +155,12 @@ std::string format_count(std::uint64_t count) {
     return with_separators(std::to_string(count));
 }
 
+std::string format_parameter(double value) {
+    return to_text(value, std::chars_format::general, 4);
+}
+
 std::string format_load(double load) {
-    if (load == 0) {
-        return "load as recorded";
-    }
-    return "load " + to_text(load, std::chars_format::general, 4);
+    return load == 0 ? "load as recorded" : "load " + format_parameter(load);
 }
 
 } // namespace hpcsched::experiment::detail

@@ -27,6 +27,9 @@ namespace hpcsched::experiment::detail {
 /// "1,234,567".
 [[nodiscard]] std::string format_count(std::uint64_t count);
 
+/// What a person typed, up to four significant digits and without zeros at the end: "0.65", "1", "2.33".
+[[nodiscard]] std::string format_parameter(double value);
+
 /// "load 0.8", or "load as recorded" for 0.
 [[nodiscard]] std::string format_load(double load);
 
