@@ -67,7 +67,7 @@ hpcsched_apt() {
 }
 
 # hpcsched_install "<needed purpose>..." "<optional purpose>...": installs what is missing and says so. What is needed
-# and cannot be had ends the script; what is optional and cannot be had is named, with what that leaves out.
+# and cannot be had ends the script; what is optional and cannot be had, hpcsched_left_out names.
 hpcsched_install() {
   local needed=$1 optional=$2 missing purpose
   missing=$(hpcsched_missing $needed $optional)
@@ -86,7 +86,12 @@ hpcsched_install() {
     echo "As root: apt-get install" $missing >&2
     exit 3
   fi
-  for purpose in $optional; do
+}
+
+# hpcsched_left_out <purpose>...: names what is left out for want of a package
+hpcsched_left_out() {
+  local purpose missing
+  for purpose in "$@"; do
     missing=$(hpcsched_missing "$purpose")
     [ -z "$missing" ] || echo "Left out: $(hpcsched_why "$purpose"). Missing:" $missing
   done

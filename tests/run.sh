@@ -39,7 +39,10 @@ for argument in "$@"; do
   esac
 done
 
-[ "$install" = no ] || hpcsched_install "build program tests" "cache bench mpi fuzz format page"
+optional="cache bench mpi fuzz format page"
+[ "$install" = no ] || hpcsched_install "build program tests" "$optional"
+# shellcheck disable=SC2086 # a list of words
+hpcsched_left_out $optional
 if [ -z "${HPCSCHED_DATA:-}" ] && [ -d "$root/../shared/data" ]; then
   HPCSCHED_DATA=$(cd "$root/../shared/data" && pwd)
   export HPCSCHED_DATA
