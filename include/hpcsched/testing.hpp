@@ -5,5 +5,13 @@
 /// \file
 /// All of hpcsched::testing; a program that is built often includes what it uses instead.
 
+#include <hpcsched/testing/archetypes/interarrival_distribution.hpp>
+#include <hpcsched/testing/archetypes/invocation_source.hpp>
+#include <hpcsched/testing/archetypes/scheduling_agent.hpp>
+#include <hpcsched/testing/archetypes/scheduling_class.hpp>
+#include <hpcsched/testing/conformance/interarrival_distribution.hpp>
+#include <hpcsched/testing/conformance/invocation_source.hpp>
+#include <hpcsched/testing/conformance/scheduling_agent.hpp>
+#include <hpcsched/testing/conformance/scheduling_class.hpp>
 
 #endif
