@@ -240,6 +240,37 @@ TEST_SUITE("alps: learning") {
         }
     }
 
+    TEST_CASE("alps: with all samples every request is replayed, but only with those of its own sample") {
+        // Two CPUs, so two samples: of the requests that finish first, third .. and of the others. Requests of 10 and
+        // 20 ms in the first, of 30 and 40 ms in the second, all at once.
+        auto script = script_of({.all_samples = true}, 2);
+        for (std::uint32_t const i : {0U, 1U, 2U, 3U}) {
+            script.at(0ms).arrives(i, i);
+        }
+        script.at(100ms).exits(0, 10ms);
+        script.exits(2, 30ms);
+        script.exits(1, 20ms);
+        script.exits(3, 40ms);
+        script.at(5s).timer(0, 0s);
+        CHECK(script.agent().rank(a) == 1);              // nobody waits for it
+        CHECK(script.agent().rank(b) == 2);              // 10 ms
+        CHECK(script.agent().rank(c) == 1);              // it does not wait for the 10 and 20 ms of the other sample
+        CHECK(script.agent().rank(function_id{3}) == 3); // 30 ms
+    }
+
+    TEST_CASE("alps: with all samples a function's runs are in order of time, whatever their sample") {
+        basic_alps<linear_regression_trainer, srpt_replay> agent{
+            alps_config{.all_samples = true, .tuning = {.alpha = 1, .beta = 0}}};
+        agent_script<basic_alps<linear_regression_trainer, srpt_replay>> script{agent};
+        script.start(2);
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            script.at(i * 100ms).arrives(0, 0);
+            script.exits(0, 10ms * (i + 1));
+        }
+        script.at(5s).timer(0, 0s);
+        CHECK(script.agent().slice(a) == 50ms); // 10, 20, 30, 40
+    }
+
     TEST_CASE("alps: of too many requests those of latest arrival are replayed") {
         for (std::uint32_t const count : {11U, 25U, 1000U}) {
             auto script = script_of({.sample_max = 10}, 1);
@@ -373,7 +404,8 @@ TEST_CASE("alps: keeps the rules of an agent, whatever its options") {
     repository.sample_every = 2;
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         for (std::uint32_t const cpus : {1U, 3U, 24U}) {
-            for (alps_config const& config : {alps_config{.window = 100ms}, nice, repository}) {
+            for (alps_config const& config :
+                 {alps_config{.window = 100ms}, alps_config{.window = 100ms, .all_samples = true}, nice, repository}) {
                 for (std::string const& each : testing::check_scheduling_agent(
                          [&] { return alps{config}; }, {.seed = seed, .cpu_count = cpus, .step_count = 1000})) {
                     FAIL_CHECK(each);

@@ -59,6 +59,7 @@ srpt_schedule replay_by_ticks(std::vector<srpt_job> const& jobs, std::int64_t mi
         if (running == nobody && !waiting.empty()) {
             running = waiting.begin()->second;
             waiting.erase(waiting.begin());
+            schedule.run_start.push_back(now);
             if (!std::exchange(states[running].ran, true)) {
                 schedule.first_run_wait[running] = now - jobs[running].arrival;
             }
@@ -95,6 +96,8 @@ std::vector<srpt_job> drawn_jobs(std::uint64_t seed, std::size_t count, std::int
 TEST_CASE("srpt replay: with a minimum quantum, a shorter job waits until the present run is that long") {
     auto const schedule = replay(golden, 8ms);
     CHECK(schedule.runs == std::vector<srpt_run>{{0, 8ms}, {1, 5ms}, {0, 12ms}, {2, 30ms}});
+    CHECK(schedule.run_start ==
+          std::vector<time_point>{time_point{0ms}, time_point{8ms}, time_point{13ms}, time_point{25ms}});
     CHECK(schedule.first_run_wait == std::vector<duration>{0ms, 5ms, 21ms});
     CHECK(schedule.completion == std::vector<time_point>{time_point{25ms}, time_point{13ms}, time_point{55ms}});
 }
@@ -110,6 +113,7 @@ TEST_CASE("srpt replay: no jobs, no schedule") {
     srpt_schedule schedule = replay(golden, 0ns);
     srpt_replay{}.replay({}, 0ns, schedule);
     CHECK(schedule.runs.empty());
+    CHECK(schedule.run_start.empty());
     CHECK(schedule.first_run_wait.empty());
     CHECK(schedule.completion.empty());
 }
@@ -150,6 +154,7 @@ TEST_CASE("srpt replay: does as a plain simulation in steps of 1 ms does") {
             auto const fast = replay(jobs, std::chrono::milliseconds{quantum});
             auto const plain = replay_by_ticks(jobs, quantum);
             REQUIRE(fast.runs == plain.runs);
+            REQUIRE(fast.run_start == plain.run_start);
             REQUIRE(fast.first_run_wait == plain.first_run_wait);
             REQUIRE(fast.completion == plain.completion);
         }

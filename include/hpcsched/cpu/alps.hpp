@@ -40,7 +40,7 @@ namespace hpcsched::cpu {
 /// \thread_safety none; confine to the driver's thread
 /// \source Fu, Shi, Wang, Chen, Cheng, "ALPS: An adaptive learning, priority OS scheduler for serverless functions",
 ///         USENIX ATC'24. Deviations:
-///         * The sample is every c-th finished request on c CPUs, not a random one.
+///         * The sample is every c-th finished request on c CPUs, not a random one. `all_samples` is this library's.
 ///         * Functions that a window did not see keep their wait and their forecast, and are ranked with the others:
 ///           as requests are thinned out, that often hits rare (long) functions, which would otherwise come first.
 ///         * Functions of equal wait have equal rank, so the kernel's fair order decides between them.
@@ -84,8 +84,10 @@ class basic_alps {
         if (task == nullptr) {
             return;
         }
-        if (++finished_count_ % sample_every_ == 0) {
-            finished_.push_back({task->function, task->arrival, task->sequence, std::max(e.cpu_time, duration{1})});
+        auto const sample = static_cast<std::uint32_t>(++finished_count_ % sample_every_);
+        if (sample == 0 || config_.all_samples) {
+            finished_.push_back(
+                {sample, task->function, task->arrival, task->sequence, std::max(e.cpu_time, duration{1})});
             if (finished_.size() / 2 >= config_.sample_max) {
                 keep_latest();
             }
@@ -136,13 +138,17 @@ class basic_alps {
     };
 
     struct finished_request {
+        std::uint32_t sample = 0; ///< requests of one sample are replayed together
         function_id function{};
         time_point arrival{};
         std::uint64_t sequence = 0;
         duration cpu_time{};
 
-        friend bool operator<(finished_request const& a, finished_request const& b) noexcept {
+        [[nodiscard]] static bool arrived_before(finished_request const& a, finished_request const& b) noexcept {
             return std::tie(a.arrival, a.sequence) < std::tie(b.arrival, b.sequence);
+        }
+        [[nodiscard]] static bool replayed_before(finished_request const& a, finished_request const& b) noexcept {
+            return std::tie(a.sample, a.arrival, a.sequence) < std::tie(b.sample, b.arrival, b.sequence);
         }
     };
 
@@ -159,6 +165,17 @@ class basic_alps {
         std::uint32_t request_count = 0;
         std::uint32_t run_count = 0;
         std::uint32_t run_end = 0; ///< where the function's runs end in runs_, once they are sorted in
+    };
+
+    struct function_run {
+        time_point start{};
+        std::uint32_t sample = 0; ///< two runs of one sample do not start at one time
+        function_id function{};
+        duration length{};
+
+        [[nodiscard]] static bool starts_before(function_run const& a, function_run const& b) noexcept {
+            return std::tie(a.start, a.sample) < std::tie(b.start, b.sample);
+        }
     };
 
     [[nodiscard]] bool is_known(function_id function) const noexcept {
@@ -212,18 +229,18 @@ class basic_alps {
     void keep_latest() noexcept {
         if (finished_.size() > config_.sample_max) {
             auto const first = finished_.end() - static_cast<std::ptrdiff_t>(config_.sample_max);
-            std::nth_element(finished_.begin(), first, finished_.end());
+            std::nth_element(finished_.begin(), first, finished_.end(), finished_request::arrived_before);
             finished_.erase(finished_.begin(), first);
         }
     }
 
     void learn(double utilisation) noexcept {
         keep_latest();
-        std::sort(finished_.begin(), finished_.end());
+        std::sort(finished_.begin(), finished_.end(), finished_request::replayed_before);
         count_requests();
         prepare_jobs();
-        approximator_.replay(jobs_, config_.min_quantum, schedule_);
-        collect_waits_and_runs();
+        replay_samples();
+        sort_runs_by_function();
         for (function_id const f : seen_) {
             learn_function(functions_[f.value]);
         }
@@ -268,25 +285,42 @@ class basic_alps {
         return std::max<duration>(size, milliseconds{1}); // a job of 0 would never have run
     }
 
-    /// Adds up the waits, and sorts the runs by function, each function's in order of time.
-    void collect_waits_and_runs() noexcept {
-        auto const function_of = [this](std::size_t job) -> function_entry& {
-            return functions_[finished_[job].function.value];
-        };
-        for (std::size_t job = 0; job < finished_.size(); ++job) {
-            function_of(job).wait_sum += schedule_.first_run_wait[job];
+    /// Replays each sample, adds up the waits and puts the runs in order of time.
+    void replay_samples() noexcept {
+        all_runs_.clear();
+        for (std::size_t first = 0, end = 0; first < finished_.size(); first = end) {
+            while (end < finished_.size() && finished_[end].sample == finished_[first].sample) {
+                ++end;
+            }
+            std::span<srpt_job const> const jobs{jobs_.data() + first, end - first};
+            approximator_.replay(jobs, config_.min_quantum, schedule_);
+            for (std::size_t job = 0; job < jobs.size(); ++job) {
+                functions_[finished_[first + job].function.value].wait_sum += schedule_.first_run_wait[job];
+            }
+            for (std::size_t i = 0; i < schedule_.runs.size(); ++i) {
+                srpt_run const& run = schedule_.runs[i];
+                finished_request const& request = finished_[first + run.job];
+                all_runs_.push_back({schedule_.run_start[i], request.sample, request.function, run.length});
+            }
         }
-        for (srpt_run const& run : schedule_.runs) {
-            ++function_of(run.job).run_count;
+        if (config_.all_samples) {
+            std::sort(all_runs_.begin(), all_runs_.end(), function_run::starts_before);
+        }
+    }
+
+    /// Gives each function its runs in one piece, in order of time.
+    void sort_runs_by_function() noexcept {
+        for (function_run const& run : all_runs_) {
+            ++functions_[run.function.value].run_count;
         }
         std::uint32_t end = 0;
         for (function_id const f : seen_) {
             functions_[f.value].run_end = end; // moves to the true end as the runs come in
             end += functions_[f.value].run_count;
         }
-        runs_.resize(schedule_.runs.size());
-        for (srpt_run const& run : schedule_.runs) {
-            runs_[function_of(run.job).run_end++] = run.length;
+        runs_.resize(all_runs_.size());
+        for (function_run const& run : all_runs_) {
+            runs_[functions_[run.function.value].run_end++] = run.length;
         }
     }
 
@@ -365,7 +399,8 @@ class basic_alps {
     std::vector<function_id> seen_;          ///< in the window that is being learned from
     std::vector<srpt_job> jobs_;             ///< [i] is finished_[i]
     srpt_schedule schedule_;
-    std::vector<duration> runs_; ///< sorted by function, in the order of seen_
+    std::vector<function_run> all_runs_; ///< in order of time
+    std::vector<duration> runs_;         ///< the same, sorted by function, in the order of seen_
 };
 
 /// ALPS as in the paper: mean of the runs under ideal SRPT.

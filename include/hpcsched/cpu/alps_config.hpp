@@ -58,6 +58,8 @@ enum class alps_actuator : std::uint8_t {
 struct alps_config {
     duration window{5'000'000'000};  ///< W: requests are collected for so long, then learned from, > 0
     std::uint32_t sample_every = 0;  ///< every so many-th finished request is replayed; 0: as many as there are CPUs
+    bool all_samples = false;        ///< true: each sample of so many is replayed by itself, and all are learned from
+                                     ///< together: less noise at the same load. The paper replays one
     std::size_t sample_max = 10'000; ///< most requests replayed, those of latest arrival, >= 1
     duration min_quantum{0};         ///< of the replay: shortest run before another job takes its place, >= 0
     alps_tuning tuning{};

@@ -33,13 +33,14 @@ struct srpt_schedule {
     std::vector<duration> first_run_wait; ///< from arrival to the first run; shape [jobs]
     std::vector<time_point> completion;   ///< shape [jobs]
     std::vector<srpt_run> runs;           ///< in order of time
+    std::vector<time_point> run_start;    ///< shape [runs]
 };
 
 /// Says how jobs would have run on one CPU under the scheduling that ALPS imitates.
 ///
 /// | expression                           | effect                                                          |
 /// |--------------------------------------|-----------------------------------------------------------------|
-/// | `a.replay(jobs, min_quantum, out)`   | `out` holds the schedule of `jobs`; its memory is used again     |
+/// | `a.replay(jobs, min_quantum, out)`   | all of `out` is the schedule of `jobs`; its memory is used again |
 ///
 /// `jobs` ascend in arrival, at most 2^32 - 1 of them; `min_quantum` >= 0 is the shortest time that a job runs
 /// before another takes its place.
@@ -73,6 +74,7 @@ class srpt_replay {
         out.first_run_wait.assign(jobs.size(), duration{-1});
         out.completion.assign(jobs.size(), time_point{});
         out.runs.clear();
+        out.run_start.clear();
         waiting_.clear();
         next_ = 0;
         time_point now = jobs.empty() ? time_point{} : jobs.front().arrival;
@@ -118,6 +120,7 @@ class srpt_replay {
         if (duration& wait = out.first_run_wait[self.job]; wait < duration{0}) {
             wait = start - jobs[self.job].arrival;
         }
+        out.run_start.push_back(start);
         time_point const end = start + self.remaining;
         time_point const quantum_end = std::min(end, saturating_add(start, min_quantum));
         // What arrives within the quantum is looked at when it ends; after that, each arrival when it comes.
