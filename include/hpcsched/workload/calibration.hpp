@@ -17,11 +17,11 @@
 
 namespace hpcsched::workload {
 
-/// How many invocations a calibration draws unless told otherwise, and the fewest it takes: below, chance alone moves
-/// a probability by more than the tolerance.
+/// How many invocations a calibration draws unless told otherwise, and the fewest and the most it takes: with fewer,
+/// chance alone moves a probability by more than the tolerance; more would fill the memory (40 bytes each).
 inline constexpr std::uint64_t calibration_draws = 100'000;
 inline constexpr std::uint64_t min_calibration_draws = 10'000;
-inline constexpr std::uint64_t max_calibration_draws = 100'000'000;
+inline constexpr std::uint64_t max_calibration_draws = 10'000'000;
 
 /// What a preset generates beside what is published of it.
 struct calibration_report {

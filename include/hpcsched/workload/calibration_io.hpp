@@ -6,9 +6,11 @@
 #include <hpcsched/workload/calibration_row.hpp>
 #include <hpcsched/workload/presets.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <iomanip>
-#include <ostream>
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace hpcsched::workload {
@@ -18,34 +20,58 @@ namespace hpcsched::workload {
     return !row.is_binding ? "unmet" : row.holds() ? "ok" : "OFF";
 }
 
-/// Prints a report as a table: a heading, a line per row, and how many rows are out of their tolerance.
-inline std::ostream& operator<<(std::ostream& out, calibration_report const& report) {
+namespace detail {
+
+[[nodiscard]] inline std::string left_aligned(std::string_view text, std::size_t width) {
+    std::string padded{text};
+    padded.resize(std::max(width, text.size()), ' ');
+    return padded;
+}
+
+[[nodiscard]] inline std::string right_aligned(std::string_view text, std::size_t width) {
+    return std::string(width - std::min(width, text.size()), ' ').append(text);
+}
+
+/// With one decimal or four, as fits the size of the row's figure, and right-aligned.
+[[nodiscard]] inline std::string cell(double value, calibration_row const& row) {
+    char text[64];
+    int const decimals = std::abs(row.published) >= 100 ? 1 : 4;
+    auto const end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals);
+    return right_aligned({text, end.ptr}, 12);
+}
+
+} // namespace detail
+
+/// A report as a table: a heading, a line per row, and how many rows are out of their tolerance.
+/// \return lines that end in a newline each
+[[nodiscard]] inline std::string to_string(calibration_report const& report) {
+    using detail::left_aligned;
+    using detail::right_aligned;
+    constexpr std::size_t quantity_width = 58;
     preset_info const& info = info_of(report.from);
-    auto const flags = out.flags();
-    auto const precision = out.precision();
-    out << info.name << ": " << info.source << "; " << report.draws << " draws, seed " << report.seed << '\n';
-    out << std::left << std::setw(58) << "quantity" << std::right << std::setw(12) << "published" << std::setw(12)
-        << "generated" << std::setw(12) << "difference" << "  " << std::left << std::setw(12) << "unit"
-        << "verdict\n";
+    std::string text{info.name};
+    text.append(": ").append(info.source).append("; ").append(std::to_string(report.draws)).append(" draws, seed ");
+    text.append(std::to_string(report.seed)).append("\n").append(left_aligned("quantity", quantity_width));
+    text.append(right_aligned("published", 12))
+        .append(right_aligned("generated", 12))
+        .append(right_aligned("difference", 12));
+    text.append("  ").append(left_aligned("unit", 12)).append("verdict\n");
     std::size_t off_count = 0;
     std::size_t unmet_count = 0;
     for (calibration_row const& row : report.rows) {
         off_count += row.holds() ? 0U : 1U;
         unmet_count += row.is_binding ? 0U : 1U;
-        out << std::left << std::setw(58) << row.quantity << std::right << std::fixed
-            << std::setprecision(std::abs(row.published) >= 100 ? 1 : 4) << std::setw(12) << row.published
-            << std::setw(12) << row.generated << std::setw(12) << row.difference() << "  " << std::left << std::setw(12)
-            << row.unit << verdict_of(row);
+        text.append(left_aligned(row.quantity, quantity_width)).append(detail::cell(row.published, row));
+        text.append(detail::cell(row.generated, row)).append(detail::cell(row.difference(), row));
+        text.append("  ").append(left_aligned(row.unit, 12)).append(verdict_of(row));
         if (!row.note.empty()) {
-            out << "  (" << row.note << ')';
+            text.append("  (").append(row.note).append(")");
         }
-        out << '\n';
+        text.append("\n");
     }
-    out << report.rows.size() - unmet_count << " figures, " << off_count << " off; " << unmet_count
-        << " more contradict these and are not met\n";
-    out.flags(flags);
-    out.precision(precision);
-    return out;
+    text.append(std::to_string(report.rows.size() - unmet_count)).append(" figures, ");
+    text.append(std::to_string(off_count)).append(" off; ").append(std::to_string(unmet_count));
+    return text.append(" more contradict these and are not met\n");
 }
 
 } // namespace hpcsched::workload
