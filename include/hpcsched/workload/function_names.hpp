@@ -7,7 +7,6 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,41 +22,45 @@ namespace hpcsched::workload {
 
 namespace detail {
 
-/// Hashes long names a word at a time in two lanes: a name in a published trace is a hexadecimal hash of 64 letters
-/// or three of them, and a hash that works byte by byte costs more than all the rest of reading a row.
+/// Hashes long names two words at a time: a name in a published trace is a hexadecimal hash of 64 letters or three of
+/// them, and a hash that works byte by byte costs more than all the rest of reading a row. Not for adversarial input.
 struct name_hash {
     using is_avalanching = void; // for Boost.Unordered: no second mixing
     using is_transparent = void;
 
     [[nodiscard]] std::size_t operator()(std::string_view name) const noexcept {
-        constexpr std::uint64_t k = 0x9e3779b97f4a7c15ULL;
         char const* p = name.data();
         std::size_t left = name.size();
-        std::uint64_t a = left * k;
-        std::uint64_t b = ~a;
-        for (; left >= 16; left -= 16, p += 16) {
-            a = std::rotl((a ^ word(p, 8)) * k, 29);
-            b = std::rotl((b ^ word(p + 8, 8)) * k, 31);
+        std::uint64_t state = left * odd;
+        for (; left > 16; left -= 16, p += 16) {
+            state = fold(state ^ word(p), odd ^ word(p + 8));
         }
+        // The last 1 to 16 bytes, as two words that overlap where there are fewer than 16; the length is in the state.
+        std::uint64_t first = 0;
+        std::uint64_t last = 0;
         if (left >= 8) {
-            a = std::rotl((a ^ word(p, 8)) * k, 29);
-            left -= 8, p += 8;
+            first = word(p);
+            last = word(p + left - 8);
+        } else if (left != 0) {
+            std::memcpy(&first, p, left);
         }
-        b = std::rotl((b ^ word(p, left)) * k, 31);
-        // The finaliser of SplitMix64, as in core/hash.hpp.
-        std::uint64_t z = a ^ std::rotl(b, 32);
-        z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-        z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
-        return static_cast<std::size_t>(z ^ (z >> 31U));
+        return static_cast<std::size_t>(fold(fold(state ^ first, odd ^ last), odd));
     }
 
   private:
-    static std::uint64_t word(char const* from, std::size_t size) noexcept {
+    static constexpr std::uint64_t odd = 0x9e3779b97f4a7c15ULL; // 2^64 divided by the golden ratio
+
+    static std::uint64_t word(char const* from) noexcept {
         std::uint64_t w = 0;
-        if (size != 0) {
-            std::memcpy(&w, from, size);
-        }
+        std::memcpy(&w, from, sizeof w);
         return w;
+    }
+
+    /// Both halves of the product of two words, mixed.
+    static std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+        __extension__ using wide = unsigned __int128;
+        wide const product = static_cast<wide>(a) * b;
+        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
     }
 };
 

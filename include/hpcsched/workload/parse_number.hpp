@@ -35,11 +35,15 @@ struct parsed_number {
 
 namespace detail {
 
-/// A number as it is written: (-1)^negative x digits x 10^exponent. Significant digits beyond the 19th are dropped.
+/// A number as it is written: (-1)^negative x digits x 10^exponent. Significant digits beyond the 19th are dropped, but
+/// for what they do to a result of 19 digits: the first of them rounds it, and one that is not 0 makes it inexact.
 struct decimal {
     std::uint64_t digits = 0;
     std::int64_t exponent = 0;
     bool negative = false;
+    bool any_dropped = false;
+    bool rounds_up = false;
+    bool is_cut = false;
 };
 
 inline constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
@@ -93,6 +97,9 @@ inline constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
             number.exponent += weight;
         } else {
             number.exponent += weight + 1;
+            number.rounds_up = number.rounds_up || (!number.any_dropped && *p >= '5');
+            number.any_dropped = true;
+            number.is_cut = number.is_cut || *p != '0';
         }
     }
     return p;
@@ -163,11 +170,14 @@ struct scaled_decimal {
     if (power < -19) {
         return {0, true, false}; // at most 19 digits, divided by 10^20 or more
     }
+    if (power == 0) {
+        std::uint64_t const rounded = number.digits + (number.rounds_up ? 1U : 0U);
+        return {rounded, rounded <= largest, !number.is_cut};
+    }
     std::uint64_t const divisor = powers_of_ten[static_cast<std::size_t>(-power)];
     std::uint64_t const remainder = number.digits % divisor;
-    std::uint64_t const rounded =
-        number.digits / divisor + (remainder != 0 && remainder >= divisor - remainder ? 1U : 0U);
-    return {rounded, rounded <= largest, remainder == 0};
+    std::uint64_t const rounded = number.digits / divisor + (remainder >= divisor - remainder ? 1U : 0U);
+    return {rounded, rounded <= largest, remainder == 0 && !number.is_cut};
 }
 
 [[nodiscard]] inline parsed_number finish_number(decimal const& number, scaled_decimal const& scaled) noexcept {

@@ -67,11 +67,9 @@ class azure2021_reader {
     /// \error the place and kind of the first bad row (unless these are skipped), or what the byte source says
     /// \complexity the first call reads the trace; each later one is O(1) where the trace is nearly in order
     [[nodiscard]] result<bool> next(invocation& out) {
-        if (!loaded_) {
-            loaded_ = true;
-            load();
-            if (rows_.failed()) {
-                return rows_.finish();
+        if (!std::exchange(loaded_, true)) {
+            if (result<bool> const loaded = load(); !loaded) {
+                return loaded;
             }
             origin_ = options_.from_first_arrival && !sorted_.empty() ? sorted_.first_arrival() : 0;
         }
@@ -99,18 +97,22 @@ class azure2021_reader {
         function_id function; // of names_
     };
 
-    void load() {
-        if (!columns_.read_header(rows_)) {
-            return;
-        }
-        while (rows_.next()) {
-            record r;
-            if (parse(r)) {
-                sorted_.add(r);
-                ++rows_.counts().taken_count;
+    /// What was read before an error is not given out: the rows behind it may come before.
+    [[nodiscard]] result<bool> load() {
+        if (columns_.read_header(rows_)) {
+            while (rows_.next()) {
+                record r;
+                if (parse(r)) {
+                    sorted_.add(r);
+                    ++rows_.counts().taken_count;
+                }
             }
         }
-        sorted_.finish();
+        result<bool> const end = rows_.finish();
+        if (end) {
+            sorted_.finish();
+        }
+        return end;
     }
 
     [[nodiscard]] bool parse(record& out) {

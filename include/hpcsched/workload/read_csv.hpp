@@ -74,7 +74,9 @@ class csv_reader {
             }
         }
         if (!rows_.failed()) {
-            rows_.refuse_empty("a workload file begins with a header that names arrival_ns,function,service_ns");
+            constexpr std::string_view advice =
+                "a workload file begins with a header that names arrival_ns,function,service_ns";
+            rows_.row().empty() ? rows_.refuse_empty(advice) : rows_.refuse(1, "the file has comments only", advice);
         }
         return false;
     }
