@@ -17,6 +17,7 @@
 #include "progress_display.hpp"
 #include "ranks.hpp"
 #include "simulate_settings.hpp"
+#include "workload_names.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,24 +77,6 @@ experiment::grid_workload preset_of(std::string const& name, simulate_settings c
     return or_fail(experiment::generated_workload(config), exit_code::usage);
 }
 
-bool is_preset(std::string const& name) {
-    return std::any_of(workload::presets.begin(), workload::presets.end(),
-                       [&name](workload::preset_info const& preset) { return preset.name == name; });
-}
-
-void report_counts(std::string const& name, workload::read_counts const& counts) {
-    if (counts.skipped_count > 0) {
-        std::cerr << "hpcsched simulate: " << name << ": " << counts.skipped_count
-                  << (counts.skipped_count == 1 ? " malformed row was" : " malformed rows were")
-                  << " left out; the first: " << counts.first_skipped << '\n';
-    }
-    if (counts.unmatched_count > 0) {
-        std::cerr << "hpcsched simulate: " << name << ": " << counts.unmatched_count
-                  << (counts.unmatched_count == 1 ? " row has" : " rows have")
-                  << " no partner in the trace's other files and cannot be used\n";
-    }
-}
-
 experiment::grid_workload trace_of(std::string const& name, simulate_settings const& settings) {
     if (name == "-") {
         throw failure{exit_code::usage, "a grid reads its workload once per cell, and standard input only once: write "
@@ -108,7 +91,7 @@ experiment::grid_workload trace_of(std::string const& name, simulate_settings co
     config.limit = settings.limit;
     config.arrivals = settings.arrivals;
     experiment::recorded_trace trace = or_fail(experiment::recorded_workload(std::move(config)), exit_code::bad_input);
-    report_counts(name, trace.counts);
+    report_counts("hpcsched simulate", name, trace.counts);
     return std::move(trace.workload);
 }
 
@@ -122,12 +105,8 @@ experiment::grid_workload workload_of(std::string const& name, simulate_settings
     if (name.find_first_of("./") != std::string::npos) {
         throw failure{exit_code::bad_input, "cannot open '" + name + "': there is no such file"};
     }
-    std::vector<std::string> presets;
-    for (workload::preset_info const& preset : workload::presets) {
-        presets.emplace_back(preset.name);
-    }
     throw failure{exit_code::usage, "unknown workload '" + name + "': there is no such file, and no such preset; " +
-                                        experiment::suggestion(name, presets, "presets")};
+                                        experiment::suggestion(name, preset_names(), "presets")};
 }
 
 void check_arrivals(simulate_settings const& settings) {

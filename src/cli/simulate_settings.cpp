@@ -2,10 +2,10 @@
 #include "simulate_settings.hpp"
 
 #include <hpcsched/experiment/trace_file.hpp>
-#include <hpcsched/workload/presets.hpp>
 
 #include "config_file.hpp"
 #include "values.hpp"
+#include "workload_names.hpp"
 
 #include <limits>
 #include <utility>
@@ -105,27 +105,9 @@ result<void> format(simulate_settings& s, values const& given) {
     return store(experiment::find_trace_format(given.front()), s.format);
 }
 
-std::vector<std::string> format_names() {
-    std::vector<std::string> names;
-    for (experiment::trace_format const known : experiment::trace_formats()) {
-        names.emplace_back(name_of(known));
-    }
-    return names;
-}
-
-std::vector<std::string> preset_names() {
-    std::vector<std::string> names;
-    for (workload::preset_info const& preset : workload::presets) {
-        names.emplace_back(preset.name);
-    }
-    return names;
-}
-
 std::vector<std::string> arrival_names() {
-    std::vector<std::string> names{"own"};
-    for (workload::arrival_kind_info const& kind : workload::arrival_kinds) {
-        names.emplace_back(kind.name);
-    }
+    std::vector<std::string> names = arrival_kind_names();
+    names.emplace_back("own");
     return names;
 }
 
@@ -179,7 +161,7 @@ std::vector<setting> workload_settings() {
         {{"--format", "FORMAT",
           "format of trace files: auto (by their contents), csv, azure2019, azure2021,\nhuawei2023, huawei2025, sfs, "
           "sfs-openlambda, alps [default: auto]",
-          group, value_completion::one_of(format_names())},
+          group, value_completion::one_of(trace_format_names())},
          "format",
          shape::one,
          &format},
