@@ -35,10 +35,10 @@ struct invocation {
 ///
 /// For a source `s` and an invocation `i`:
 ///
-/// | expression  | effect                                                                                  |
-/// |-------------|-----------------------------------------------------------------------------------------|
-/// | `s.next(i)` | true: `i` holds the next invocation; false: the stream has ended, `i` is unspecified; an error: what
-/// is wrong with the input, and the stream has ended |
+/// | expression  | effect                                                                                        |
+/// |-------------|-----------------------------------------------------------------------------------------------|
+/// | `s.next(i)` | true: `i` holds the next invocation; false: the stream has ended, `i` is unspecified; an      |
+/// |             | error: what is wrong with the input, and the stream has ended                                 |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. Arrivals never decrease; equal arrivals keep the order of the source.
