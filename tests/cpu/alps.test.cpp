@@ -271,6 +271,22 @@ TEST_SUITE("alps: learning") {
         CHECK(script.agent().slice(a) == 50ms); // 10, 20, 30, 40
     }
 
+    TEST_CASE("alps: a request from before the window competes with what the window has, not with an empty CPU") {
+        for (bool const early : {false, true}) {
+            alps_config config;
+            config.quirks.early_arrivals = early;
+            auto script = script_of(config, 1);
+            script.at(4s).arrives(0, 0); // 2 s long, ends in the next window
+            script.at(5s).timer(0, 1s);
+            script.at(5s).arrives(1, 1);
+            script.at(5500ms).exits(1, 100ms);
+            script.at(6100ms).exits(0, 2s);
+            script.at(10s).timer(0, 2100ms);
+            CHECK(script.agent().rank(b) == 1);
+            CHECK(script.agent().rank(a) == (early ? 1 : 2));
+        }
+    }
+
     TEST_CASE("alps: of too many requests those of latest arrival are replayed") {
         for (std::uint32_t const count : {11U, 25U, 1000U}) {
             auto script = script_of({.sample_max = 10}, 1);

@@ -41,6 +41,10 @@ namespace hpcsched::cpu {
 /// \source Fu, Shi, Wang, Chen, Cheng, "ALPS: An adaptive learning, priority OS scheduler for serverless functions",
 ///         USENIX ATC'24. Deviations:
 ///         * The sample is every c-th finished request on c CPUs, not a random one. `all_samples` is this library's.
+///         * A request that arrived before the window began is replayed as if it had arrived just then. What it
+///         competed
+///           with before is not in the log any more, so the longest requests would seem never to have waited, and come
+///           first; the paper does not say.
 ///         * Functions that a window did not see keep their wait and their forecast, and are ranked with the others:
 ///           as requests are thinned out, that often hits rare (long) functions, which would otherwise come first.
 ///         * Functions of equal wait have equal rank, so the kernel's fair order decides between them.
@@ -86,8 +90,8 @@ class basic_alps {
         }
         auto const sample = static_cast<std::uint32_t>(++finished_count_ % sample_every_);
         if (sample == 0 || config_.all_samples) {
-            finished_.push_back(
-                {sample, task->function, task->arrival, task->sequence, std::max(e.cpu_time, duration{1})});
+            finished_.push_back({sample, task->function, replayed_arrival(task->arrival), task->sequence,
+                                 std::max(e.cpu_time, duration{1})});
             if (finished_.size() / 2 >= config_.sample_max) {
                 keep_latest();
             }
@@ -223,6 +227,10 @@ class basic_alps {
         double const capacity = static_cast<double>((now - window_begin_).count()) * cpu_count_;
         double const used = static_cast<double>((cpu_time_of_all - cpu_time_of_all_).count());
         return std::clamp(100 * used / capacity, 0.0, 100.0);
+    }
+
+    [[nodiscard]] time_point replayed_arrival(time_point arrival) const noexcept {
+        return config_.quirks.early_arrivals ? arrival : std::max(arrival, window_begin_);
     }
 
     /// Leaves the `sample_max` requests of latest arrival in the log.

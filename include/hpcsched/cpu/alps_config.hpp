@@ -45,7 +45,8 @@ struct alps_quirks {
     bool whole_milliseconds = false;      ///< alpha x forecast, and the final slice, are truncated to milliseconds
     duration stretched_max = unlimited;   ///< longest alpha x forecast
     bool discard_ranks = false;           ///< ranks are learned, but not used
-    bool forget_absent = false;           ///< a function that the last window did not see is unknown again
+    bool early_arrivals = false; ///< a request that arrived before the window began is replayed from its true arrival
+    bool forget_absent = false;  ///< a function that the last window did not see is unknown again
 };
 
 /// How `alps` asks the kernel for its order.
@@ -83,6 +84,7 @@ struct alps_config {
                            .whole_milliseconds = true,
                            .stretched_max = duration{200'000'000},
                            .discard_ranks = true,
+                           .early_arrivals = true,
                            .forget_absent = true}};
     }
 };
