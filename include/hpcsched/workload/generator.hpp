@@ -28,8 +28,8 @@ namespace hpcsched::workload {
 /// Generates the invocations of a `generator_config`; made by `make_generator`.
 ///
 /// The stream is a function of the config: equal configs give equal streams, with every standard library (a C library
-/// that rounds exp, log, pow or tan otherwise may move single times by a nanosecond). Functions are numbered in order of
-/// first appearance, as in a trace; `rank` leads back to the population.
+/// that rounds exp, log, pow or tan otherwise may move single times by a nanosecond). Functions are numbered in order
+/// of first appearance, as in a trace; `rank` leads back to the population.
 ///
 /// Arrivals, functions, service times, blocking and memory are drawn from streams of their own, so that configs that
 /// differ in one thing share the rest: another load or coefficient of variation moves the arrivals and leaves the
