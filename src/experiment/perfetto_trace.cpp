@@ -16,6 +16,7 @@ namespace hpcsched::experiment {
 namespace {
 
 constexpr std::size_t flush_size = 64 * 1024;
+constexpr std::size_t name_size_max = 24;
 constexpr std::uint64_t arrivals_track = 1;
 constexpr std::uint64_t exits_track = 2;
 constexpr std::uint64_t first_cpu_track = 10;
@@ -64,6 +65,15 @@ void append_microseconds(std::string& to, std::int64_t nanoseconds) {
     return boost::json::serialize(boost::json::string{detail::clean_utf8(text)});
 }
 
+/// The beginning of a long name, such as the hashes of the published traces are.
+[[nodiscard]] std::string shortened(std::string const& name) {
+    std::size_t end = 12;
+    while (end < name.size() && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U) {
+        ++end;
+    }
+    return name.substr(0, end) + "\xE2\x80\xA6";
+}
+
 [[nodiscard]] std::int64_t nanoseconds_of(time_point at) noexcept {
     return at.time_since_epoch().count();
 }
@@ -72,7 +82,8 @@ void append_microseconds(std::string& to, std::int64_t nanoseconds) {
 
 perfetto_trace::perfetto_trace(std::ostream& out, perfetto_options options) : out_{out}, options_{std::move(options)} {
     cpus_.resize(options_.cpu_count);
-    text_ = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n";
+    // No displayTimeUnit: viewers differ on whether it also changes the unit of the times, which are microseconds.
+    text_ = "{\"traceEvents\":[\n";
     text_ += "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":" + quoted(options_.title) + "}}";
     write_track_name(arrivals_track, "arrivals");
     write_track_name(exits_track, "exits");
@@ -187,7 +198,9 @@ result<void> perfetto_trace::finish() {
             text_ += ",\"s\":\"g\",\"name\":" + quoted(note);
             end_event();
         }
-        text_ += "\n],\"otherData\":{\"generator\":\"hpcsched\",\"note\":" + quoted(note) + "}}\n";
+        text_ += "\n],\"otherData\":{\"generator\":\"hpcsched\",\"note\":" + quoted(note) + ",\"long names\":{";
+        write_long_names();
+        text_ += "}}}\n";
         out_ << text_;
         out_.flush();
         text_.clear();
@@ -217,10 +230,26 @@ std::string const& perfetto_trace::name_of(function_id function) {
     }
     std::string& name = names_[function.value];
     if (name.empty()) {
+        std::string const number = 'f' + std::to_string(function.value);
         bool const given = function.value < options_.function_names.size();
-        name = quoted(given ? options_.function_names[function.value] : 'f' + std::to_string(function.value));
+        std::string const full = detail::clean_utf8(given ? options_.function_names[function.value] : number);
+        name = quoted(full.size() > name_size_max ? number + ' ' + shortened(full) : full);
     }
     return name;
+}
+
+/// Those that slices show in part.
+void perfetto_trace::write_long_names() {
+    bool first = true;
+    for (std::size_t i = 0; i < names_.size() && i < options_.function_names.size(); ++i) {
+        std::string const full = detail::clean_utf8(options_.function_names[i]);
+        if (!names_[i].empty() && full.size() > name_size_max) {
+            flush_if_large();
+            text_ += std::exchange(first, false) ? "\"f" : ",\"f";
+            append(text_, i);
+            text_ += "\":" + quoted(full);
+        }
+    }
 }
 
 void perfetto_trace::begin_event(std::string_view phase, std::uint64_t track, time_point at) {
@@ -261,7 +290,7 @@ void perfetto_trace::write_counters(time_point now) {
         if (std::exchange(written, value) == value) {
             return;
         }
-        begin_event("C", 0, now);
+        begin_event("C", arrivals_track, now); // belongs to the process; thread 0 would be the idle one
         text_ += ",\"name\":\"";
         text_ += name;
         text_ += "\",\"args\":{\"tasks\":";

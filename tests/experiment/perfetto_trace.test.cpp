@@ -271,7 +271,12 @@ TEST_CASE("perfetto: names of functions may hold anything, and a trace that is d
     json::array const events = events_of(out.str());
     auto const instants = with_phase(events, "i");
     REQUIRE(instants.size() == 7);
-    CHECK(instants[0].at("name").as_string() == test::hostile_names()[0]);
+    CHECK(instants[0].at("name").as_string() == "f0 </script><sc…");
+    CHECK(instants[5].at("name").as_string() == "__proto__");
+    json::value const parsed = json::parse(out.str());
+    json::object const& whole = parsed.at("otherData").at("long names").as_object();
+    CHECK(whole.size() == 5);
+    CHECK(whole.at("f0").as_string() == test::hostile_names()[0]);
     CHECK(instants[6].at("name").as_string() == "f6");
     REQUIRE(with_phase(events, "X").size() == 1);
     CHECK(with_phase(events, "X")[0].at("tid").as_int64() == 13);

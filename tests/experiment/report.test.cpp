@@ -130,7 +130,7 @@ TEST_CASE("report: seeds become a mean with the interval of Student's t") {
     CHECK(outcome_of(data, "a").at("seeds").as_array().size() == 4);
 }
 
-TEST_CASE("report: multiples of the oracle are taken seed by seed") {
+TEST_CASE("report: what two policies owe to the seed cancels in their ratio") {
     // Every seed is exactly twice the oracle's, though the seeds differ by far: the interval has no width.
     json::object const data = data_of(page_of(
         {plain_cell("serpt", 2, 1), plain_cell("serpt", 20, 2), plain_cell("srpt", 1, 1), plain_cell("srpt", 10, 2)}));
@@ -138,6 +138,15 @@ TEST_CASE("report: multiples of the oracle are taken seed by seed") {
     CHECK(number(versus.at(0)) == doctest::Approx(2));
     CHECK(number(versus.at(1)) == doctest::Approx(0));
     CHECK(outcome_of(data, "serpt").at("figures").at("versus_baseline").at(0).is_null());
+}
+
+TEST_CASE("report: a multiple of the oracle is the quotient of the means that are shown") {
+    // Means 3 and 2; residuals 2 - 1.5 * 1 = 0.5 and 4 - 1.5 * 3 = -0.5, over 2; t(0.975, 1) = 12.706.
+    json::object const data = data_of(page_of(
+        {plain_cell("serpt", 2, 1), plain_cell("serpt", 4, 2), plain_cell("srpt", 1, 1), plain_cell("srpt", 3, 2)}));
+    json::value const& versus = outcome_of(data, "serpt").at("figures").at("versus_oracle");
+    CHECK(number(versus.at(0)) == doctest::Approx(1.5));
+    CHECK(number(versus.at(1)) == doctest::Approx(12.706 * 0.25).epsilon(1e-4));
 }
 
 TEST_CASE("report: of cells with equal keys the last counts, and the order of the others does not") {
@@ -182,6 +191,12 @@ TEST_CASE("report: the verdict names the winner and how far the marks are") {
                           plain_cell("a", 4, 1, 0.9), plain_cell("b", 3, 1, 0.9), plain_cell("srpt", 1, 1, 0.9),
                           plain_cell("a", 4, 1, 1.0), plain_cell("b", 5, 1, 1.0), plain_cell("srpt", 1, 1, 1.0)}) ==
               "a had the lowest mean turnaround in 2 of 3 scenarios, on geometric average 2.52 × the oracle’s (srpt).");
+    }
+    SUBCASE("several scenarios, some of them close") {
+        CHECK(
+            verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("b", 2, 1, 0.5), plain_cell("a", 2, 2, 0.5),
+                        plain_cell("b", 1.9, 2, 0.5), plain_cell("a", 4, 1, 0.9), plain_cell("b", 5, 1, 0.9)}) ==
+            "a had the lowest mean turnaround in all 2 scenarios (in 1 the seeds do not tell it apart from the next).");
     }
     SUBCASE("nothing to compare") {
         CHECK(verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("a", 2, 1, 0.9)}) ==

@@ -19,14 +19,15 @@ namespace hpcsched::experiment {
 struct perfetto_options {
     std::uint32_t cpu_count = 1; ///< tracks that are named, whether something runs on them or not
     std::uint64_t event_count_max =
-        500'000;                   ///< the trace ends after so many events, with a note (about 130 bytes each)
+        500'000;                   ///< the trace ends after so many events, with a note (about 110 bytes each)
     std::string title{"hpcsched"}; ///< the name of the process in the viewer, e.g. the policy and workload
     std::vector<std::string> function_names{}; ///< by `function_id::value`; those beyond its end are "f0", "f1", ..
 };
 
 /// Writes who ran where as a trace that ui.perfetto.dev and chrome://tracing open: an observer of a simulated machine.
 ///
-/// One track per CPU with a slice for every time that a task ran on it, named by function; arrivals and exits as
+/// One track per CPU with a slice for every time that a task ran on it, named by function (names beyond 24 bytes by
+/// number and beginning; whole at the end of the file, in `otherData`); arrivals and exits as
 /// instants on two tracks of their own, exits with the task's whole story; counters of the tasks that are runnable
 /// (running or waiting for a CPU) and of those in the system (blocked ones too). Times are the simulation's, to the
 /// nanosecond. Tasks of fluid classes run on no CPU: they have instants and count as in the system.
@@ -80,6 +81,7 @@ class perfetto_trace {
     void end_event();
     void write_slice(std::uint32_t cpu, running const& from, std::string_view why, time_point until);
     void write_counters(time_point now);
+    void write_long_names();
     void write_track_name(std::uint64_t track, std::string_view name);
     void flush_if_large();
 

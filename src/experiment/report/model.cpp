@@ -164,19 +164,22 @@ void fold_curves(policy_outcome& outcome, std::size_t points) {
     return o;
 }
 
-/// The quotient of mean turnarounds, seed by seed: equal seeds had equal workloads, so their noise cancels.
+/// Mean turnaround as a multiple of another policy's, over the seeds that both ran. Equal seeds had equal workloads, so
+/// what both owe to the seed cancels in the interval.
 [[nodiscard]] estimate versus(policy_outcome const& mine, policy_outcome const* other) {
-    std::vector<double> samples;
+    std::vector<double> numerators;
+    std::vector<double> denominators;
     if (other != nullptr) {
         for (cell_result const* cell : mine.cells) {
             auto const same_seed = std::find_if(other->cells.begin(), other->cells.end(),
                                                 [cell](cell_result const* c) { return c->key.seed == cell->key.seed; });
-            if (same_seed != other->cells.end() && (*same_seed)->turnaround.mean > 0) {
-                samples.push_back(cell->turnaround.mean / (*same_seed)->turnaround.mean);
+            if (same_seed != other->cells.end()) {
+                numerators.push_back(cell->turnaround.mean);
+                denominators.push_back((*same_seed)->turnaround.mean);
             }
         }
     }
-    return estimate_of(samples);
+    return ratio_of(numerators, denominators);
 }
 
 /// Policies by the geometric mean of their mean turnaround over the scenario's shortest; idealised ones after.
@@ -272,7 +275,25 @@ estimate estimate_of(std::span<double const> samples) {
         squares += (sample - result.mean) * (sample - result.mean);
     }
     double const t = boost::math::quantile(boost::math::students_t{n - 1}, 0.975);
-    result.half_width = t * std::sqrt(squares / (n - 1) / n);
+    double const half_width = t * std::sqrt(squares / (n - 1) / n);
+    // Equal samples differ from their mean by rounding only.
+    result.half_width = half_width > 1e-12 * std::fabs(result.mean) ? half_width : 0.0;
+    return result;
+}
+
+estimate ratio_of(std::span<double const> numerators, std::span<double const> denominators) {
+    double const below = estimate_of(denominators).mean;
+    estimate result;
+    if (!(below > 0)) {
+        return result;
+    }
+    result.mean = estimate_of(numerators).mean / below;
+    std::vector<double> residuals;
+    for (std::size_t i = 0; i < numerators.size(); ++i) {
+        residuals.push_back((numerators[i] - result.mean * denominators[i]) / below);
+    }
+    double const half_width = estimate_of(residuals).half_width;
+    result.half_width = half_width < 1e-12 * result.mean ? 0.0 : half_width;
     return result;
 }
 

@@ -29,6 +29,12 @@ struct estimate {
 /// \source Student's t interval with n - 1 degrees of freedom
 [[nodiscard]] estimate estimate_of(std::span<double const> samples);
 
+/// The quotient of two means of samples taken in pairs, one pair per seed; NaN where the denominators' mean is not
+/// positive.
+/// \source ratio estimator: Cochran, "Sampling techniques" (3rd ed., 1977), section 2.11, with Student's t
+/// \pre as many numerators as denominators
+[[nodiscard]] estimate ratio_of(std::span<double const> numerators, std::span<double const> denominators);
+
 inline constexpr std::size_t statistic_count = 9;
 inline constexpr std::array<std::string_view, statistic_count> statistic_names{"mean", "p50",   "p75",    "p90", "p95",
                                                                                "p99",  "p99.9", "p99.99", "max"};
@@ -65,7 +71,7 @@ struct policy_outcome {
     estimate switches_mean, switches_p25, switches_p50, switches_p75, migrations;
     estimate agent_share, switch_share, agent_events, agent_commands;
     estimate billed_cost, billed_ratio; ///< US dollars; cost / cost of the shortest possible durations
-    estimate versus_oracle;             ///< mean turnaround as a multiple of the oracle's, seed by seed
+    estimate versus_oracle;             ///< mean turnaround as a multiple of the oracle's
     estimate versus_baseline;           ///< the same of the baseline's
     std::vector<group_estimate> groups;
     std::vector<cdf_point> turnaround_cdf, rte_cdf; ///< mean of the seeds' shares

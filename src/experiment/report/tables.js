@@ -113,8 +113,9 @@ function spread(half, mean, factor = 1) {
   if (half === 0) { return "\u00b1 0"; }
   const decimals = (formatNumber((mean ?? 0) * factor).split(".")[1] ?? "").length;
   const rounded = Number((half * factor).toFixed(decimals));
-  return "\u00b1 " + (rounded === 0 ? tickNumber(Number((half * factor).toPrecision(1)))
-    : rounded.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+  const shown = rounded === 0 ? 10 ** -decimals : rounded;
+  return "\u00b1 " + (rounded === 0 ? "<" : "") +
+    shown.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
 function estimateCell([mean, half], format = formatNumber, more = {}) {

@@ -120,11 +120,13 @@ template <class Ratio>
         return model.scenarios.front().verdict;
     }
     std::vector<std::size_t> wins(model.policies.size(), 0);
+    std::vector<std::size_t> narrow_wins(model.policies.size(), 0);
     std::size_t contested = 0;
     for (scenario const& s : model.scenarios) {
         auto const ranked = ranking(model, s);
         if (ranked.size() > 1) {
             ++wins[ranked.front()->policy];
+            narrow_wins[ranked.front()->policy] += not_told_apart(*ranked[0], *ranked[1]) ? 1U : 0U;
             ++contested;
         }
     }
@@ -141,6 +143,9 @@ template <class Ratio>
                           (*most == contested ? "all " + format_count(contested)
                                               : format_count(*most) + " of " + format_count(contested)) +
                           " scenarios";
+    if (narrow_wins[best] > 0) {
+        verdict += " (in " + format_count(narrow_wins[best]) + " the seeds do not tell it apart from the next)";
+    }
     std::string const far = distance(oracle, baseline, name, options);
     return verdict + (far.empty() ? "" : ", on geometric average " + far) + '.';
 }
