@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include "tidy.hpp"
+
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -31,6 +34,16 @@ std::optional<std::string> between(std::string_view text, std::string_view open,
     }
     std::size_t const line = text.rfind('\n', end) + 1;
     return std::string{text.substr(from, line - from)};
+}
+
+// The prose: what stands between fences of code is left out.
+std::string prose_of(std::string text) {
+    for (std::size_t from = text.find("\n```"); from != std::string::npos; from = text.find("\n```", from)) {
+        std::size_t const end = text.find("\n```", from + 4);
+        REQUIRE(end != std::string::npos);
+        text.erase(from, end + 4 - from);
+    }
+    return text;
 }
 
 } // namespace
@@ -72,15 +85,41 @@ TEST_CASE("readme: every C++ block comes from a file") {
 }
 
 TEST_CASE("readme: every path it links to is there") {
-    std::string const readme = read("README.md");
-    for (std::size_t at = readme.find("]("); at != std::string::npos; at = readme.find("](", at + 1)) {
-        std::string const target = readme.substr(at + 2, readme.find(')', at) - at - 2);
-        if (target.starts_with("http") || target.starts_with('#')) {
-            continue;
+    for (std::string const folder : {"", "tests/"}) {
+        std::string const readme = prose_of(read(folder + "README.md"));
+        std::size_t links = 0;
+        for (std::size_t at = readme.find("]("); at != std::string::npos; at = readme.find("](", at + 1)) {
+            std::string const target = readme.substr(at + 2, readme.find(')', at) - at - 2);
+            if (target.starts_with("http") || target.starts_with('#')) {
+                continue;
+            }
+            ++links;
+            CHECK_MESSAGE(std::filesystem::exists(std::filesystem::path{HPCSCHED_SOURCE_DIR} / folder / target),
+                          target);
         }
-        std::ifstream const in{std::string{HPCSCHED_SOURCE_DIR} + '/' + target};
-        CHECK_MESSAGE(in.good(), target);
+        CHECK(links >= 4);
     }
+}
+
+// A quotation in tests/README.md with ": " in it is the name of a test case.
+TEST_CASE("readme: every test case that the paper tables name is there") {
+    std::string all;
+    for (source const& file : sources_below(HPCSCHED_SOURCE_DIR)) {
+        all += file.path.ends_with(".test.cpp") ? file.text : std::string{};
+    }
+    std::string const tables = read("tests/README.md");
+    std::size_t cases = 0;
+    for (std::size_t at = tables.find('`'); at != std::string::npos; at = tables.find('`', at + 1)) {
+        std::size_t const end = tables.find('`', at + 1);
+        REQUIRE(end != std::string::npos);
+        std::string const quoted = tables.substr(at + 1, end - at - 1);
+        if (quoted.find(": ") != std::string::npos) {
+            CHECK_MESSAGE(all.find("(\"" + quoted + "\")") != std::string::npos, quoted);
+            ++cases;
+        }
+        at = end;
+    }
+    CHECK(cases >= 20);
 }
 
 } // namespace hpcsched::house
