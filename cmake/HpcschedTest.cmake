@@ -20,10 +20,10 @@ function(hpcsched_test component)
   set_property(GLOBAL APPEND PROPERTY HPCSCHED_TEST_PROGRAMS ${component})
 endfunction()
 
-# hpcsched_compile_fail(<component> <file> <expected>): a test, compile_fail.<component>.<stem of the file>, that the file
-# does not compile and that the compiler says why. <expected> is the name of the concept, or of the fragment of one, that
-# is not satisfied, or else a regular expression for another diagnostic. It must not occur in the name of the file, which
-# the build tool echoes.
+# hpcsched_compile_fail(<component> <file> <expected>): a test, compile_fail.<component>.<stem of the file>, that the
+# file does not compile and that the compiler says why. <expected> is the name of the concept, or of the fragment of
+# one, that is not satisfied, or else a regular expression for another diagnostic. It must not occur in the name of the
+# file, which the build tool echoes.
 function(hpcsched_compile_fail component file expected)
   cmake_path(GET file STEM name)
   set(target compile_fail_${component}_${name})

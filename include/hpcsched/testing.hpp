@@ -9,6 +9,7 @@
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
 #include <hpcsched/testing/archetypes/scheduling_agent.hpp>
 #include <hpcsched/testing/archetypes/scheduling_class.hpp>
+#include <hpcsched/testing/conformance/fluid_class.hpp>
 #include <hpcsched/testing/conformance/interarrival_distribution.hpp>
 #include <hpcsched/testing/conformance/invocation_source.hpp>
 #include <hpcsched/testing/conformance/scheduling_agent.hpp>

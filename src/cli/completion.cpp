@@ -16,9 +16,9 @@ using completion_map = std::map<CLI::Option const*, value_completion const*>;
 // word. What is known of each command stands in three case statements, keyed by "command path" and "path option".
 constexpr char const* script_head = R"bash(# bash completion for @program@; load it with
 #   source <(@program@ completion bash)
-# bash splits words at ':' and '=': both are joined again here.
+# bash splits words at '=': both halves are joined again here.
 
-_@program@_words() { # the words that may follow, for the prefix $1
+_@program@_words() { # the words $2 that begin with $1
     local IFS=$'\n'
     COMPREPLY=($(compgen -W "$2" -- "$1"))
 }
@@ -45,7 +45,7 @@ constexpr char const* script_takes_value = R"bash(    *) COMPREPLY=() ;;
     esac
 }
 
-_@program@_takes_value() {
+_@program@_takes_value() { # whether option $2 of command $1 is followed by a value
     case "$1 $2" in
 )bash";
 
@@ -53,14 +53,14 @@ constexpr char const* script_commands = R"bash(    *) return 1 ;;
     esac
 }
 
-_@program@_commands() {
+_@program@_commands() { # the commands below command $1
     case "$1" in
 )bash";
 
 constexpr char const* script_options = R"bash(    esac
 }
 
-_@program@_options() {
+_@program@_options() { # the options of command $1
     case "$1" in
 )bash";
 
@@ -68,30 +68,32 @@ constexpr char const* script_tail = R"bash(    esac
 }
 
 _@program@() {
-    local path="@program@" option="" word i current="${COMP_WORDS[COMP_CWORD]}"
+    local path="@program@" option="" word i commands current="${COMP_WORDS[COMP_CWORD]}"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; ++i)); do
         word="${COMP_WORDS[i]}"
+        commands=" $(_@program@_commands "$path" | tr '\n' ' ')"
         if [[ $word == "=" ]]; then
             continue
         elif [[ -n $option ]]; then
             option=""
         elif _@program@_takes_value "$path" "$word"; then
             option="$word"
-        elif [[ " $(_@program@_commands "$path" | tr '\n' ' ') " == *" $word "* ]]; then
+        elif [[ $commands == *" $word "* ]]; then
             path="$path $word"
         fi
     done
     [[ $current == "=" ]] && current=""
+    commands="$(_@program@_commands "$path")"
     if [[ -n $option ]]; then
         _@program@_value "$path" "$option" "$current"
     elif [[ $current == -* ]]; then
-        _@program@_words "$current" "$(_@program@_options "$path")" else local commands =
-    "$(_@program@_commands " $path ")" if[[-n $commands]];
-then _ @program @_words "$current"
-                        "$commands" else _ @program @_value "$path"
-                                                            ""
-                                                            "$current" fi fi
+        _@program@_words "$current" "$(_@program@_options "$path")"
+    elif [[ -n $commands ]]; then
+        _@program@_words "$current" "$commands"
+    else
+        _@program@_value "$path" "" "$current"
+    fi
 }
 
 complete -F _@program@ @program@
@@ -163,7 +165,7 @@ void write_command(script_parts& parts, std::string const& path, CLI::App const&
             patterns.push_back("\"" + path + " \"");
         }
         std::string const pattern = "    " + joined(patterns, " | ") + ") ";
-        if (option->get_type_size() != 0 && !is_positional) {
+        if (option->get_items_expected_max() > 0 && !is_positional) {
             parts.takes_value << pattern << ";;\n";
         }
         if (auto const found = completions.find(option); found != completions.end()) {

@@ -25,9 +25,10 @@ std::string policy_list(experiment::policy_registry const& policies) {
 command_spec policies_command(experiment::policy_registry const& policies) {
     return {.name = "policies",
             .description = "List the scheduling policies: name, simulated kernel, what it does",
-            .details = "A policy is a kernel (its scheduling classes in priority order) and an agent that steers it "
-                       "from user\nspace. srpt, fcfs, rr, ps and mlfq are the textbook's: they run on a machine "
-                       "without costs.",
+            .details =
+                "A policy is a kernel (its scheduling classes in priority order) and an agent that steers it "
+                "from user\nspace. srpt, psjf, sjf, fcfs, rr, ps and mlfq are the textbook's: they run on a machine "
+                "without costs.",
             .run = [&policies](arguments const&) {
                 std::cout << policy_list(policies);
                 return exit_code::success;

@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "values.hpp"
+#include "workload_names.hpp"
 #include "workload_text.hpp"
 
 #include <filesystem>
@@ -27,22 +28,6 @@ namespace {
 constexpr std::uint64_t count_max = 1'000'000'000;
 constexpr std::uint32_t default_cpu_count = 12;
 constexpr std::uint64_t seed_max = std::numeric_limits<std::uint64_t>::max();
-
-std::vector<std::string> preset_names() {
-    std::vector<std::string> names;
-    for (workload::preset_info const& preset : workload::presets) {
-        names.emplace_back(preset.name);
-    }
-    return names;
-}
-
-std::vector<std::string> format_names() {
-    std::vector<std::string> names;
-    for (experiment::trace_format const format : experiment::trace_formats()) {
-        names.emplace_back(name_of(format));
-    }
-    return names;
-}
 
 /// The value of an option, parsed; nothing where it was not given.
 template <class Parse>
@@ -108,10 +93,6 @@ workload::generator_config generator_config_of(std::string const& preset, argume
     return config;
 }
 
-bool is_preset(std::string const& name) {
-    return workload::parse_preset(name).has_value();
-}
-
 // --- traces ------------------------------------------------------------------------------------------------
 
 std::vector<option_spec> trace_options_of() {
@@ -120,7 +101,7 @@ std::vector<option_spec> trace_options_of() {
         {"--format", "FORMAT",
          "auto (by their contents), csv, azure2019, azure2021, huawei2023, huawei2025,\nsfs, sfs-openlambda, alps "
          "[default: auto]",
-         group, value_completion::one_of(format_names())},
+         group, value_completion::one_of(trace_format_names())},
         {"--limit", "N", "read at most so many invocations [default: all]", group},
         {"--skip-malformed", "", "leave out malformed rows, and say how many", group},
     };
@@ -146,18 +127,12 @@ std::unique_ptr<experiment::trace_stream> open_files(std::vector<std::string> co
     return or_fail(experiment::open_trace(files, options), exit_code::bad_input);
 }
 
-/// Says on standard error what was left out of a trace.
-void report_counts(std::string const& command, workload::read_counts const& counts) {
-    if (counts.skipped_count > 0) {
-        std::cerr << command << ": " << counts.skipped_count
-                  << (counts.skipped_count == 1 ? " malformed row was" : " malformed rows were")
-                  << " left out; the first: " << counts.first_skipped << '\n';
+std::string joined(std::vector<std::string> const& files) {
+    std::string all;
+    for (std::string const& file : files) {
+        all += (all.empty() ? "" : " ") + file;
     }
-    if (counts.unmatched_count > 0) {
-        std::cerr << command << ": " << counts.unmatched_count
-                  << (counts.unmatched_count == 1 ? " row has" : " rows have")
-                  << " no partner in the trace's other files and cannot be used\n";
-    }
+    return all;
 }
 
 /// A borrowed stream up to a limit, which notes whether it ended in an error.
@@ -206,11 +181,8 @@ workload_description describe_trace(std::vector<std::string> const& files, argum
     auto const trace = open_files(files, given);
     head_of head{*trace, limit};
     auto const summary = or_fail(workload::describe(head), exit_code::bad_input);
-    report_counts("hpcsched workload describe", trace->counts());
-    std::string name;
-    for (std::string const& file : files) {
-        name += (name.empty() ? "" : " ") + file;
-    }
+    std::string const name = joined(files);
+    report_counts("hpcsched workload describe", name, trace->counts());
     return {.name = name, .format = std::string{name_of(trace->format())}, .summary = summary, .names = trace->names()};
 }
 
@@ -232,7 +204,7 @@ exit_code calibrate(std::vector<std::string> const& given_names, arguments const
         std::cout << calibration_json(reports);
     } else {
         for (std::size_t i = 0; i < reports.size(); ++i) {
-            std::cout << (i == 0 ? "" : "\n") << reports[i];
+            std::cout << (i == 0 ? "" : "\n") << to_string(reports[i]);
         }
     }
     if (!all_hold) {
@@ -342,7 +314,7 @@ exit_code convert(arguments const& given) {
     auto const stream = experiment::make_stream(head_of{*trace, limit, &unreadable});
     auto saved = experiment::save_workload(output, *stream, trace->names());
     auto const count = or_fail(std::move(saved), unreadable ? exit_code::bad_input : exit_code::failure);
-    report_counts("hpcsched workload convert", trace->counts());
+    report_counts("hpcsched workload convert", joined(given.all("FILE")), trace->counts());
     report_written("hpcsched workload convert", output, count);
     return exit_code::success;
 }

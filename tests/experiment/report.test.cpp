@@ -196,7 +196,7 @@ TEST_CASE("report: the verdict names the winner and how far the marks are") {
         CHECK(
             verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("b", 2, 1, 0.5), plain_cell("a", 2, 2, 0.5),
                         plain_cell("b", 1.9, 2, 0.5), plain_cell("a", 4, 1, 0.9), plain_cell("b", 5, 1, 0.9)}) ==
-            "a had the lowest mean turnaround in all 2 scenarios (in 1 the seeds do not tell it apart from the next).");
+            "a had the lowest mean turnaround in both scenarios (in 1 the seeds do not tell it apart from the next).");
     }
     SUBCASE("nothing to compare") {
         CHECK(verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("a", 2, 1, 0.9)}) ==

@@ -79,7 +79,9 @@ function changedCharts(before, after) {
 function inspectAccess() {
   const problems = [];
   const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
-  for (const id of ids) { if (ids.indexOf(id) !== ids.lastIndexOf(id)) { problems.push("two elements with id " + id); } }
+  for (const id of ids) {
+    if (ids.indexOf(id) !== ids.lastIndexOf(id)) { problems.push("two elements with id " + id); }
+  }
   for (const field of document.querySelectorAll("select, input")) {
     if (!field.closest("label")?.textContent.trim()) { problems.push("no label: " + field.id); }
   }

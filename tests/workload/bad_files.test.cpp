@@ -60,7 +60,7 @@ test::read_result read_single(std::string_view text, int way, Options const&... 
 
 } // namespace
 
-TEST_CASE("bad files: Azure 2021") {
+TEST_CASE("bad files: those of Azure 2021 get their messages") {
     std::string const header = "app,func,end_timestamp,duration\n";
     std::string const expected = "an Azure Functions 2021 trace begins with a header that names "
                                  "app,func,end_timestamp,duration";
@@ -127,7 +127,7 @@ TEST_CASE("bad files: Azure 2021") {
         [](std::string_view text, int way) { return read_single<azure2021_reader>(text, way); });
 }
 
-TEST_CASE("bad files: Azure 2019") {
+TEST_CASE("bad files: those of Azure 2019 get their messages") {
     std::string const rows_header = "HashOwner,HashApp,HashFunction,Trigger,1,2\n";
     std::string const expected = "an Azure Functions 2019 table of invocations begins with a header "
                                  "HashOwner,HashApp,HashFunction,Trigger,1,2 and so on, one column per minute";
@@ -207,7 +207,7 @@ TEST_CASE("bad files: Azure 2019") {
         [&](std::string_view text, int way) { return read(good_rows, good_durations, text, way); });
 }
 
-TEST_CASE("bad files: Huawei 2023") {
+TEST_CASE("bad files: those of Huawei 2023 get their messages") {
     std::string const expected = "a Huawei 2023 table begins with a header day,time and then one column per function";
     auto const read = [](std::string_view rows, std::string_view delays, int way) {
         function_names names;
@@ -239,9 +239,11 @@ TEST_CASE("bad files: Huawei 2023") {
             {"a day that is none", "day,time,0\nMonday,0,1\n",
              "requests.csv:2:1: day is 'Monday', not a whole number" + mend},
             {"half a request", "day,time,0\n0,0,1.5\n",
-             "requests.csv:2:5: the count of function 0 is '1.5', not a whole number" + mend},
+             "requests.csv:2:5: the count of function '0' is '1.5', not a whole number" + mend},
+            {"tricks in the name of a function", "day,time,\x1b[2J\n0,0,x\n",
+             "requests.csv:2:5: the count of function '\\x1b[2J' is 'x', not a whole number" + mend},
             {"a negative count", "day,time,0\n0,0,-1\n",
-             "requests.csv:2:5: the count of function 0 is '-1', below zero" + mend},
+             "requests.csv:2:5: the count of function '0' is '-1', below zero" + mend},
             {"one row", "day,time,0\n0,0,1\n",
              "requests.csv:2:1: one row does not tell how long an interval is; give the interval, 1 s or 60 s"},
             {"cut off", "day,time,0,1\n0,0,1,1\n0,60,1",
@@ -251,15 +253,15 @@ TEST_CASE("bad files: Huawei 2023") {
     check_all(
         {
             {"a negative delay", "day,time,0,1\n0,0,1,-1\n",
-             "delay.csv:2:7: the delay of function 1 is '-1', below zero" + mend},
+             "delay.csv:2:7: the delay of function '1' is '-1', below zero" + mend},
             {"an infinite delay", "day,time,0,1\n0,0,1,inf\n",
-             "delay.csv:2:7: the delay of function 1 is 'inf', too large" + mend},
+             "delay.csv:2:7: the delay of function '1' is 'inf', too large" + mend},
             {"no table of delays", "x\n", "delay.csv:1:1: the header has 'x' in place of 'day'; " + expected},
         },
         [&](std::string_view text, int way) { return read(good, text, way); });
 }
 
-TEST_CASE("bad files: Huawei 2025") {
+TEST_CASE("bad files: those of Huawei 2025 get their messages") {
     std::string const header = "time_worker,time_frontend,funcName,podID,userID,totalCost_worker,runtimeCost,"
                                "totalCost_frontend,cpu_usage,memory_usage\n";
     auto const read = [](std::string_view text, int way) {
@@ -291,7 +293,7 @@ TEST_CASE("bad files: Huawei 2025") {
         read);
 }
 
-TEST_CASE("bad files: SFS") {
+TEST_CASE("bad files: those of SFS get their messages") {
     check_all(
         {
             {"too few words", "fib1 fib.py 27 5\n",
@@ -316,7 +318,7 @@ TEST_CASE("bad files: SFS") {
         [](std::string_view text, int way) { return read_single<sfs_reader>(text, way); });
 }
 
-TEST_CASE("bad files: the clients of SFS on OpenLambda and of ALPS") {
+TEST_CASE("bad files: those of the clients of SFS on OpenLambda and of ALPS get their messages") {
     check_all(
         {
             {"too few words", "1 9 graphMst 20\n",
@@ -337,7 +339,7 @@ TEST_CASE("bad files: the clients of SFS on OpenLambda and of ALPS") {
         });
 }
 
-TEST_CASE("bad files: hpcsched's own CSV") {
+TEST_CASE("bad files: those of hpcsched's own format get their messages") {
     std::string const header = "arrival_ns,function,service_ns,memory_mb,blocking\n";
     std::string const expected = "a workload file of hpcsched begins with a header that names "
                                  "arrival_ns,function,service_ns";

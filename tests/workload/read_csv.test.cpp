@@ -107,3 +107,15 @@ TEST_CASE("csv: is a conforming source") {
         testing::check_invocation_source([&] { return reader{text_file(example), made++ == 0 ? first : second}; });
     CHECK(faults == std::vector<std::string>{});
 }
+
+// Found by the fuzz target: with the whole row in the buffer the message was another one.
+TEST_CASE("csv: a file of one row that is too long is empty, whether the bytes come at once or one by one") {
+    csv_options options;
+    options.rows = {bad_rows::skip, 8};
+    std::string const text = "123456789\n";
+    std::string const message = "trace.csv:1:1: the file is empty; a workload file begins with a header that names "
+                                "arrival_ns,function,service_ns";
+    function_names names;
+    CHECK(read_all(reader{text_file(text), names, options}).failure == message);
+    CHECK(read_all(csv_reader<test::trickle>{{test::trickle{text}, "trace.csv"}, names, options}).failure == message);
+}

@@ -213,7 +213,7 @@ TEST_CASE("huawei2023: a bad row of delays is skipped whole") {
         CHECK(i.service == (names.name(i.function) == "0" ? 10ms : 20ms));
     }
     CHECK(r.counts().first_skipped ==
-          "function_delay.csv:3:13: the delay of function 1 is 'x', not a number; mend this row, or skip bad rows");
+          "function_delay.csv:3:13: the delay of function '1' is 'x', not a number; mend this row, or skip bad rows");
 }
 
 TEST_CASE("huawei2023: requests without service times are refused with what to give") {

@@ -28,6 +28,7 @@ class fcfs {
 
     static constexpr run_queue_scope scope = run_queue_scope::global;
     static constexpr slice_enforcement enforcement = slice_enforcement::exact;
+    static constexpr bool never_preempts = true;
     [[nodiscard]] static constexpr bool serves(sched_policy) noexcept { return true; }
 
     fcfs() = default;
@@ -76,7 +77,7 @@ class fcfs {
     std::size_t waiting_ = 0;
 };
 
-static_assert(scheduling_class<fcfs>);
+static_assert(nonpreemptive_class<fcfs>);
 
 } // namespace hpcsched::cpu
 

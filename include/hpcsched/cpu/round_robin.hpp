@@ -34,6 +34,7 @@ class round_robin {
 
     static constexpr run_queue_scope scope = run_queue_scope::global;
     static constexpr slice_enforcement enforcement = slice_enforcement::exact;
+    static constexpr bool never_preempts = true;
     [[nodiscard]] static constexpr bool serves(sched_policy) noexcept { return true; }
 
     round_robin() = default;
@@ -103,7 +104,7 @@ inline round_robin::round_robin(config const& c) : config_{c} {
     HPCSCHED_ASSERT(validate(c).has_value());
 }
 
-static_assert(scheduling_class<round_robin>);
+static_assert(nonpreemptive_class<round_robin>);
 
 } // namespace hpcsched::cpu
 

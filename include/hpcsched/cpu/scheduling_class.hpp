@@ -122,16 +122,19 @@ concept offers_migration = C::scope == run_queue_scope::global || requires(C& c,
 /// An entity is the class's own state of one task. It is in one of three states: *absent*, *waiting* (in the
 /// queue) or *picked* (running on a CPU). For a class `c`, an entity `e`, a CPU `cpu` and the time `now`:
 ///
-/// | expression                 | before            | after   | effect                                           |
-/// |----------------------------|-------------------|---------|--------------------------------------------------|
-/// | `c.enqueue(e, why, now)`   | absent, or picked for `preempted` and `slice_expired` | waiting | joins the queue |
-/// | `c.dequeue(e, why, now)`   | waiting or picked | absent  | leaves the queue                                 |
-/// | `c.pick_next(cpu, now)`    | `next` waiting    | picked  | chooses what runs on `cpu`; only a task that may run
-/// there | | `c.account(e, cpu, ran, now)` | picked         | picked  | `e` has run on `cpu` for `ran` > 0 more, up to
-/// now; `e.task->cpu_time` and `remaining` are current | | `c.preempts(a, b, now)`    | a waiting, b picked | same  |
-/// whether `a`, just enqueued, should take the CPU from `b` now | | `c.waiting_count()`        |                   | |
-/// the number of waiting tasks                      | | `c.migration_candidate(to)`| result waiting    | waiting | the
-/// task to move to the queue of CPU `to`, or null; per-CPU scope only |
+/// | expression                    | before              | after   | effect                                       |
+/// |-------------------------------|---------------------|---------|----------------------------------------------|
+/// | `c.enqueue(e, why, now)`      | absent (1)          | waiting | joins the queue                              |
+/// | `c.dequeue(e, why, now)`      | waiting or picked   | absent  | leaves the queue                             |
+/// | `c.pick_next(cpu, now)`       | `next` waiting      | picked  | chooses a task to run on `cpu`, which may    |
+/// | `c.account(e, cpu, ran, now)` | picked              | picked  | `e` ran on `cpu` for `ran` > 0, up to now (2) |
+/// | `c.preempts(a, b, now)`       | a waiting, b picked | same    | whether `a` takes the CPU from `b` now (3)   |
+/// | `c.waiting_count()`           |                     |         | the number of waiting tasks                  |
+/// | `c.migration_candidate(to)`   | result waiting      | waiting | the task to move to CPU `to`, or null (4)    |
+///
+/// (1) Or picked, where `why` is `preempted` or `slice_expired`. (2) `e.task->cpu_time` and `remaining` are current.
+/// (3) `a` was just enqueued; if so, `pick_next` for that CPU, as soon as `b` waits too, does not return `b`. With
+/// global scope also asked of two picked tasks, to learn which should rather give way. (4) Per-CPU scope only.
 ///
 /// and `C::serves(policy)`: whether tasks under that policy belong to this class (the first class of a kernel
 /// that serves a policy takes it); `C::scope`; `C::enforcement`; `C::config`, its parameters with defaults;
@@ -140,12 +143,14 @@ concept offers_migration = C::scope == run_queue_scope::global || requires(C& c,
 /// Semantics (not checked by the compiler):
 /// 1. Deterministic: equal calls on equal objects choose equal tasks. Ties end at `task_info::sequence`, never at
 ///    an address.
-/// 2. `now` never decreases between calls. `account` is called before `enqueue` or `dequeue` of a picked task, so
-///    that the class has seen all it ran.
+/// 2. `now` never decreases between calls. `account` is called before `enqueue` or `dequeue` of a picked task and
+///    before `preempts` of two, so that the class has seen all they ran; with per-CPU scope, before every other call.
 /// 3. `pick_next` returns null only if no waiting task may run on `cpu` now; it never loses a task.
 /// 4. With per-CPU scope at most one entity of an object is picked at a time; with global scope at most one per CPU.
 /// 5. Entities are borrowed from `enqueue` to `dequeue` and do not move meanwhile.
 /// 6. Only `srpt`-like oracles read `task_info::remaining`.
+/// 7. Between two tasks an entity is absent; `task` then points to what is known of the next, of another sequence,
+///    and nothing of the state that it was left with counts.
 ///
 /// \complexity expected of every operation: O(log waiting) or better
 /// \thread_safety none; one thread drives one machine
@@ -156,6 +161,11 @@ template <class C>
 concept scheduling_class = detail::declares_its_kind<C> && detail::has_entity<C> && detail::is_configured<C> &&
                            detail::enqueues<C> && detail::dequeues<C> && detail::picks_next<C> && detail::accounts<C> &&
                            detail::decides_preemption<C> && detail::counts_waiting<C> && detail::offers_migration<C>;
+
+/// A scheduling class that declares `static constexpr bool never_preempts = true`: `preempts` is false whatever it is
+/// asked. A driver need not ask it then; nothing else follows.
+template <class C>
+concept nonpreemptive_class = scheduling_class<C> && static_cast<bool>(C::never_preempts);
 
 namespace detail {
 

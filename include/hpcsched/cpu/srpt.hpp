@@ -51,6 +51,7 @@ class basic_shortest_first {
 
     static constexpr run_queue_scope scope = run_queue_scope::global;
     static constexpr slice_enforcement enforcement = slice_enforcement::exact;
+    static constexpr bool never_preempts = !Preemptive;
     [[nodiscard]] static constexpr bool serves(sched_policy) noexcept { return true; }
 
     basic_shortest_first() = default;
@@ -124,7 +125,7 @@ using sjf = basic_shortest_first<total_time, false>;
 
 static_assert(scheduling_class<srpt>);
 static_assert(scheduling_class<psjf>);
-static_assert(scheduling_class<sjf>);
+static_assert(nonpreemptive_class<sjf>);
 
 } // namespace hpcsched::cpu
 

@@ -12,10 +12,10 @@ namespace hpcsched::experiment {
 
 /// One cell of a grid: a policy meets a workload.
 struct cell_key {
-    std::string policy;    ///< name of a policy in the registry, e.g. "serpt"
-    std::string workload;  ///< preset or file, as the user named it
-    double load = 0;       ///< offered load the workload was scaled to; 0: as recorded
-    double arrival_cv = 0; ///< coefficient of variation of inter-arrival times; 0: the preset's own, or as recorded
+    std::string policy{};   ///< name of a policy in the registry, e.g. "serpt"
+    std::string workload{}; ///< preset or file, as the user named it
+    double load = 0;        ///< offered load the workload was scaled to; 0: as recorded
+    double arrival_cv = 0;  ///< coefficient of variation of inter-arrival times; 0: the preset's own, or as recorded
     std::uint32_t cpu_count = 1;
     std::uint64_t seed = 1;
 
@@ -34,12 +34,12 @@ struct cdf_point {
 
 /// The tasks whose service demand lies in one range (ALPS's G1 to G4).
 struct group_result {
-    std::string name;        ///< "G1" .. "G4"
+    std::string name{};      ///< "G1" .. "G4"
     double service_from = 0; ///< seconds, inclusive
     double service_to = 0;   ///< seconds, exclusive; infinity for the last
     std::uint64_t task_count = 0;
-    distribution turnaround;
-    distribution slowdown;
+    distribution turnaround{};
+    distribution slowdown{};
     double context_switches_p25 = 0, context_switches_p50 = 0, context_switches_p75 = 0;
 };
 
@@ -53,15 +53,15 @@ struct delay_point {
 
 /// All that is reported of one finished cell.
 struct cell_result {
-    cell_key key;
+    cell_key key{};
     std::uint64_t task_count = 0;
-    double makespan = 0;         ///< seconds from the first arrival to the last exit
-    double offered_load = 0;     ///< service / (CPUs x span of arrivals), as it came out
-    double utilisation = 0;      ///< share of CPU time spent on tasks, 0 .. 1
-    distribution turnaround;     ///< seconds
-    distribution slowdown;       ///< turnaround / (service + blocking)
-    distribution rte;            ///< SFS's run-time effectiveness: CPU time / turnaround
-    distribution queueing_delay; ///< first run - arrival, seconds
+    double makespan = 0;           ///< seconds from the first arrival to the last exit
+    double offered_load = 0;       ///< service / (CPUs x span of arrivals), as it came out
+    double utilisation = 0;        ///< share of CPU time spent on tasks, 0 .. 1
+    distribution turnaround{};     ///< seconds
+    distribution slowdown{};       ///< turnaround / (service + blocking)
+    distribution rte{};            ///< SFS's run-time effectiveness: CPU time / turnaround
+    distribution queueing_delay{}; ///< first run - arrival, seconds
     double context_switches_mean = 0, context_switches_p25 = 0, context_switches_p50 = 0, context_switches_p75 = 0;
     double migrations_mean = 0;
     double billed_cost = 0;       ///< US dollars by wall duration and memory size
@@ -69,12 +69,12 @@ struct cell_result {
     double agent_share = 0;       ///< CPU time of the agent as a share of the machine, 0 .. 1
     double switch_share = 0;      ///< CPU time lost to context switches and migrations, 0 .. 1
     std::uint64_t agent_events = 0, agent_commands = 0;
-    std::vector<group_result> groups;         ///< those that have tasks
-    std::vector<cdf_point> turnaround_cdf;    ///< at most 200 points, ascending
-    std::vector<cdf_point> rte_cdf;           ///< at most 200 points, ascending
-    std::vector<delay_point> delay_over_time; ///< at most 200 intervals
-    std::uint64_t trace_hash = 0;             ///< equal hashes: the same schedule
-    double run_seconds = 0;                   ///< real time that the simulation of this cell took
+    std::vector<group_result> groups{};         ///< those that have tasks
+    std::vector<cdf_point> turnaround_cdf{};    ///< at most 200 points, ascending
+    std::vector<cdf_point> rte_cdf{};           ///< at most 200 points, ascending
+    std::vector<delay_point> delay_over_time{}; ///< at most 200 intervals
+    std::uint64_t trace_hash = 0;               ///< equal hashes: the same schedule
+    double run_seconds = 0;                     ///< real time that the simulation of this cell took
 };
 
 } // namespace hpcsched::experiment

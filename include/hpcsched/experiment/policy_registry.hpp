@@ -19,8 +19,8 @@ namespace hpcsched::experiment {
 
 /// What one cell is run with. The workload and the watcher are borrowed for the run.
 struct cell_inputs {
-    cell_key key;
-    cpu_sim::machine_config machine;     ///< what hardware and kernel cost; `cpu_count` is the key's
+    cell_key key{};
+    cpu_sim::machine_config machine{};   ///< what hardware and kernel cost; `cpu_count` is the key's
     invocation_stream& workload;         ///< read to its end
     std::uint64_t expected_tasks = 0;    ///< a hint; 0: not known
     schedule_watcher* watcher = nullptr; ///< sees every step; null: nobody watches
@@ -33,11 +33,11 @@ using cell_runner = std::function<result<cell_result>(cell_inputs const&)>;
 
 /// A policy as the grid knows it: a kernel, the agent that steers it, and a name.
 struct policy {
-    std::string name;        ///< lower case letters, digits and '-'
-    std::string description; ///< one line
-    std::string kernel;      ///< the scheduling classes, in words
-    std::string agent;       ///< the agent, in words
-    cell_runner run;
+    std::string name{};        ///< lower case letters, digits and '-'
+    std::string description{}; ///< one line
+    std::string kernel{};      ///< the scheduling classes, in words
+    std::string agent{};       ///< the agent, in words
+    cell_runner run{};
     bool idealised = false; ///< runs on a machine without costs, or knows what no scheduler can know
 };
 

@@ -59,9 +59,10 @@ inline constexpr std::array<arrival_kind_info, 6> arrival_kinds{{
 /// An inter-arrival distribution chosen at run time.
 class arrival_process {
   public:
-    /// \param cv  coefficient of variation of `bursty`; the other kinds have their own
+    /// \param cv            coefficient of variation of `bursty`; the other kinds have their own
+    /// \param burst_length  of `bursty` above a cv of 1, see `clustered_interarrivals`; 1: independent
     /// \pre kind is not `recorded`; bursty_interarrivals::accepts(cv) where the kind is `bursty`
-    explicit arrival_process(arrival_kind kind, double cv = 1.0) {
+    explicit arrival_process(arrival_kind kind, double cv = 1.0, double burst_length = 1.0) {
         HPCSCHED_ASSERT(kind != arrival_kind::recorded);
         switch (kind) {
         case arrival_kind::uniform:
@@ -71,7 +72,11 @@ class arrival_process {
             draw_ = even_interarrivals{};
             break;
         case arrival_kind::bursty:
-            draw_ = bursty_interarrivals{cv};
+            if (cv > 1.0 && burst_length > 1.0) {
+                draw_ = clustered_interarrivals{cv, burst_length};
+            } else {
+                draw_ = bursty_interarrivals{cv};
+            }
             break;
         case arrival_kind::poisson25:
             draw_ = poisson25_interarrivals{};
@@ -88,7 +93,7 @@ class arrival_process {
 
   private:
     std::variant<exponential_interarrivals, uniform_interarrivals, even_interarrivals, bursty_interarrivals,
-                 poisson25_interarrivals>
+                 clustered_interarrivals, poisson25_interarrivals>
         draw_;
 };
 static_assert(interarrival_distribution<arrival_process>);

@@ -2,13 +2,17 @@
 #ifndef HPCSCHED_WORKLOAD_ARRIVAL_STREAMS_HPP
 #define HPCSCHED_WORKLOAD_ARRIVAL_STREAMS_HPP
 
+#include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/workload/arrival_process.hpp>
 #include <hpcsched/workload/arrivals.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 #include <hpcsched/workload/function_profile.hpp>
 
 #include <boost/random/discrete_distribution.hpp>
+#include <boost/random/gamma_distribution.hpp>
+#include <boost/random/geometric_distribution.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -36,7 +40,7 @@ namespace detail {
 
 } // namespace detail
 
-/// One arrival process for all functions; which function arrives is drawn by the shares.
+/// One arrival process for all functions; which function arrives is drawn by the shares, which may drift.
 ///
 /// Time is kept in multiples of the mean inter-arrival time and turned into nanoseconds at the end: another load
 /// stretches the same arrivals, to within a nanosecond each, however many.
@@ -46,21 +50,27 @@ template <interarrival_distribution Interarrivals = arrival_process>
 class merged_arrivals {
   public:
     /// \param mean_interarrival_ns  > 0
+    /// \pre drift is within its limits
     /// \complexity O(functions)
     merged_arrivals(population const& functions, Interarrivals interarrivals, double mean_interarrival_ns,
-                    std::uint64_t seed)
-        : interarrivals_{std::move(interarrivals)}, mean_interarrival_ns_{mean_interarrival_ns},
-          arrival_bits_{seed, "arrivals"}, function_bits_{seed, "functions"} {
-        std::vector<double> shares;
-        shares.reserve(functions.size());
+                    std::uint64_t seed, function_drift drift = {})
+        : interarrivals_{std::move(interarrivals)}, mean_interarrival_ns_{mean_interarrival_ns}, drift_{drift},
+          arrival_bits_{seed, "arrivals"}, function_bits_{seed, "functions"}, drift_bits_{seed, "drift"} {
+        HPCSCHED_ASSERT(drift.correlation >= 0);
+        HPCSCHED_ASSERT(drift.correlation <= function_drift::max_correlation);
+        HPCSCHED_ASSERT(drift.length >= 1);
+        shares_.reserve(functions.size());
         for (function_profile const& f : functions) {
-            shares.push_back(f.share);
+            shares_.push_back(f.share);
         }
-        rank_.param(rank_distribution::param_type{shares});
+        rank_.param(rank_distribution::param_type{shares_});
     }
 
-    /// \complexity O(1)
+    /// \complexity O(1); amortised O(functions / drift.length) where shares drift
     [[nodiscard]] arrival next() {
+        if (drift_.correlation > 0 && left_in_phase_-- == 0) {
+            begin_phase();
+        }
         at_ += interarrivals_(arrival_bits_);
         return {detail::scaled_time(at_, mean_interarrival_ns_), rank_(function_bits_)};
     }
@@ -68,12 +78,34 @@ class merged_arrivals {
   private:
     using rank_distribution = boost::random::discrete_distribution<std::uint32_t, double>; // by alias table
 
+    /// Draws the shares of a phase (Dirichlet, by gamma variates) and how many invocations follow its first.
+    void begin_phase() {
+        double const concentration = 1.0 / drift_.correlation - 1.0;
+        std::vector<double> drawn;
+        drawn.reserve(shares_.size());
+        double sum = 0;
+        for (double const share : shares_) {
+            drawn.push_back(boost::random::gamma_distribution<double>{concentration * share, 1.0}(drift_bits_));
+            sum += drawn.back();
+        }
+        if (sum > 0) { // not if every variate underflowed
+            rank_.param(rank_distribution::param_type{drawn});
+        }
+        left_in_phase_ = drift_.length > 1.0
+                             ? boost::random::geometric_distribution<std::uint64_t>{1.0 / drift_.length}(drift_bits_)
+                             : 0;
+    }
+
     Interarrivals interarrivals_;
     rank_distribution rank_;
     double mean_interarrival_ns_;
+    function_drift drift_;
+    std::vector<double> shares_;
     random_stream arrival_bits_;
     random_stream function_bits_;
+    random_stream drift_bits_;
     double at_ = 0;
+    std::uint64_t left_in_phase_ = 0;
 };
 
 /// A renewal process of its own for each function, with its share and its coefficient of variation.

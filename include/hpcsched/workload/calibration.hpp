@@ -18,16 +18,20 @@
 namespace hpcsched::workload {
 
 /// How many invocations a calibration draws unless told otherwise, and the fewest and the most it takes: with fewer,
-/// chance alone moves a probability by more than the tolerance; more would fill the memory (40 bytes each).
+/// chance alone moves a probability by more than the tolerance; more would fill the memory (48 bytes each).
 inline constexpr std::uint64_t calibration_draws = 100'000;
 inline constexpr std::uint64_t min_calibration_draws = 10'000;
-inline constexpr std::uint64_t max_calibration_draws = 10'000'000;
+inline constexpr std::uint64_t max_calibration_draws = 1'000'000;
+
+/// Where shares drift, consecutive invocations are alike, and so many more are drawn: their shares are then as certain
+/// as those of independent draws.
+inline constexpr std::uint64_t drifting_draw_factor = 16;
 
 /// What a preset generates beside what is published of it.
 struct calibration_report {
     preset from{};
     std::uint64_t seed = 0;
-    std::uint64_t draws = 0;
+    std::uint64_t draws = 0;           ///< invocations that were generated
     std::vector<calibration_row> rows; ///< binding ones and the others, in the order of the sources
 
     /// Whether every binding row is within its tolerance.
@@ -36,8 +40,9 @@ struct calibration_report {
     }
 };
 
-/// Generates `draws` invocations of a preset as it stands (SFS's with its I/O experiment: 75 % of the requests block)
-/// and compares them with every figure that is published of it.
+/// Generates `draws` invocations of a preset as it stands (SFS's with its I/O experiment: 75 % of the requests block;
+/// `drifting_draw_factor` times as many where shares drift) and compares them with every figure that is published of
+/// it.
 ///
 /// \error draws out of range
 /// \complexity O(draws * log draws) time, O(draws) memory
@@ -47,6 +52,7 @@ struct calibration_report {
         return error{"a calibration of " + std::to_string(draws) + " draws is not between " +
                      std::to_string(min_calibration_draws) + " and " + std::to_string(max_calibration_draws)};
     }
+    draws *= info_of(from).drift.correlation > 0 ? drifting_draw_factor : 1;
     generator_config config;
     config.from = from;
     config.seed = seed;

@@ -99,16 +99,20 @@ class word_cursor {
 
     /// Moves to the next word. \return false after the last one
     [[nodiscard]] bool next(field& out) noexcept {
-        std::size_t const start = row_.find_first_not_of(" \t", position_);
-        if (start == std::string_view::npos) {
-            return false;
+        while (position_ < row_.size() && is_blank(row_[position_])) {
+            ++position_;
         }
-        position_ = std::min(row_.find_first_of(" \t", start), row_.size());
+        std::size_t const start = position_;
+        while (position_ < row_.size() && !is_blank(row_[position_])) {
+            ++position_;
+        }
         out = {row_.substr(start, position_ - start), start + 1};
-        return true;
+        return position_ != start;
     }
 
   private:
+    [[nodiscard]] static constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
     std::string_view row_;
     std::size_t position_ = 0;
 };

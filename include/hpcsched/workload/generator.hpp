@@ -31,10 +31,10 @@ namespace hpcsched::workload {
 /// that rounds exp, log, pow or tan otherwise may move single times by a nanosecond). Functions are numbered in order
 /// of first appearance, as in a trace; `rank` leads back to the population.
 ///
-/// Arrivals, functions, service times, blocking and memory are drawn from streams of their own, so that configs that
-/// differ in one thing share the rest: another load or coefficient of variation moves the arrivals and leaves the
-/// function and the demand of the k-th invocation as they were. (Where each function has its own arrival process the
-/// arrivals decide which function is next, so there this holds for the load only.)
+/// Arrivals, functions, their drift, service times, blocking and memory are drawn from streams of their own, so that
+/// configs that differ in one thing share the rest: another load or coefficient of variation moves the arrivals and
+/// leaves the function and the demand of the k-th invocation as they were. (Where each function has its own arrival
+/// process the arrivals decide which function is next, so there this holds for the load only.)
 ///
 /// \tparam Arrivals  merged_arrivals<D>, function_arrivals, or any_arrivals
 /// \thread_safety none; one generator per thread
@@ -177,12 +177,15 @@ namespace detail {
         any_arrivals arrivals{function_arrivals{made->functions, mean, config.seed}};
         return generator{config, std::move(*made), std::move(arrivals), names};
     }
-    arrival_process const process{config.arrivals.value_or(info.arrivals), config.cv.value_or(info.cv)};
-    any_arrivals arrivals{merged_arrivals<>{made->functions, process, mean, config.seed}};
+    arrival_process const process{config.arrivals.value_or(info.arrivals), config.cv.value_or(info.cv),
+                                  config.burst_length.value_or(info.burst_length)};
+    any_arrivals arrivals{
+        merged_arrivals<>{made->functions, process, mean, config.seed, config.drift.value_or(info.drift)}};
     return generator{config, std::move(*made), std::move(arrivals), names};
 }
 
-/// The same with an inter-arrival distribution of the caller's own, in place of the config's `arrivals` and `cv`.
+/// The same with an inter-arrival distribution of the caller's own, in place of the config's `arrivals`, `cv` and
+/// `burst_length`.
 template <interarrival_distribution D>
 [[nodiscard]] result<generator_with<D>> make_generator_with(generator_config const& config, D interarrivals,
                                                             function_names* names = nullptr) {
@@ -190,7 +193,8 @@ template <interarrival_distribution D>
     if (!made) {
         return made.error();
     }
-    merged_arrivals<D> arrivals{made->functions, std::move(interarrivals), made->mean_interarrival_ns, config.seed};
+    merged_arrivals<D> arrivals{made->functions, std::move(interarrivals), made->mean_interarrival_ns, config.seed,
+                                config.drift.value_or(info_of(config.from).drift)};
     return generator_with<D>{config, std::move(*made), std::move(arrivals), names};
 }
 

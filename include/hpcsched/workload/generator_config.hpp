@@ -6,6 +6,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/workload/arrival_process.hpp>
 #include <hpcsched/workload/arrivals.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 #include <hpcsched/workload/presets.hpp>
 
 #include <algorithm>
@@ -30,6 +31,8 @@ struct generator_config {
 
     std::optional<arrival_kind> arrivals{}; ///< set: one process for all functions, also where each has its own
     std::optional<double> cv{};             ///< coefficient of variation; with bursty arrivals only
+    std::optional<double> burst_length{};   ///< arrivals that a burst lasts on average, with a cv above 1; 1: no bursts
+    std::optional<function_drift> drift{};  ///< of the functions' shares, where one process serves all
 
     std::optional<double> variation{}; ///< service times are uniform in mean * (1 - it) .. mean * (1 + it)
     std::uint32_t function_count = 0;  ///< 0: as many as the preset has
@@ -70,18 +73,43 @@ namespace detail {
         return error{"preset " + std::string{info.name} +
                      " is generated, it has no recorded arrivals; name another kind, or read a trace"};
     }
-    if (!config.cv) {
-        return {};
-    }
-    if (kind != arrival_kind::bursty || (info.has_function_arrivals && !config.arrivals)) {
-        std::string const present =
-            info.has_function_arrivals && !config.arrivals ? "one process per function" : std::string{name_of(kind)};
+    bool const is_one_process = !info.has_function_arrivals || config.arrivals;
+    std::string const present = is_one_process ? std::string{name_of(kind)} : "one process per function";
+    if (config.cv && (kind != arrival_kind::bursty || !is_one_process)) {
         return error{"cv is for bursty arrivals, these are " + present + "; choose arrivals bursty, or leave cv out"};
     }
-    if (!bursty_interarrivals::accepts(*config.cv)) {
+    if (config.cv && !bursty_interarrivals::accepts(*config.cv)) {
         return error{"cv " + number_text(*config.cv) + " is not 0 and not between " +
                      number_text(bursty_interarrivals::min_cv) + " and " + number_text(bursty_interarrivals::max_cv) +
                      "; 0.2 is smooth, 1 a Poisson process, 2.33 bursty"};
+    }
+    if (config.burst_length && (kind != arrival_kind::bursty || !is_one_process || config.cv.value_or(info.cv) <= 1)) {
+        return error{"burst length is for bursty arrivals with a cv above 1, these are " + present +
+                     "; choose arrivals bursty and a cv such as 2.33, or leave burst length out"};
+    }
+    if (config.burst_length && !is_within(*config.burst_length, 1, clustered_interarrivals::max_burst_length)) {
+        return error{"burst length " + number_text(*config.burst_length) + " is not between 1 and " +
+                     number_text(clustered_interarrivals::max_burst_length) +
+                     "; 1 draws each inter-arrival time anew, 50 is as in SFS's trace"};
+    }
+    return {};
+}
+
+[[nodiscard]] inline result<void> validate_drift(generator_config const& config) {
+    if (!config.drift) {
+        return {};
+    }
+    preset_info const& info = info_of(config.from);
+    if (info.has_function_arrivals && !config.arrivals) {
+        return error{"drift is for functions that share one arrival process, those of " + std::string{info.name} +
+                     " have one each; name an arrival kind, or leave drift out"};
+    }
+    if (!is_within(config.drift->correlation, 0, function_drift::max_correlation) ||
+        !is_within(config.drift->length, 1, function_drift::max_length)) {
+        return error{"drift of correlation " + number_text(config.drift->correlation) + " over " +
+                     number_text(config.drift->length) + " invocations: the first must be between 0 and " +
+                     number_text(function_drift::max_correlation) + ", the second between 1 and " +
+                     number_text(function_drift::max_length) + "; SFS's trace has 0.035 over 250"};
     }
     return {};
 }
@@ -145,7 +173,8 @@ namespace detail {
         return error{"length " + detail::number_text(to_seconds(config.length)) +
                      " s is not between 0 (no limit) and 50 years"};
     }
-    for (auto const check : {detail::validate_arrivals, detail::validate_load, detail::validate_invocations}) {
+    for (auto const check :
+         {detail::validate_arrivals, detail::validate_drift, detail::validate_load, detail::validate_invocations}) {
         if (auto const checked = check(config); !checked) {
             return checked.error();
         }

@@ -8,6 +8,7 @@
 #include <hpcsched/workload/arrival_process.hpp>
 #include <hpcsched/workload/azure2019_functions.hpp>
 #include <hpcsched/workload/detail/name_table.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 #include <hpcsched/workload/function_profile.hpp>
 #include <hpcsched/workload/sfs_functions.hpp>
 
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace hpcsched::workload {
 
@@ -28,6 +30,8 @@ enum class preset : std::uint8_t {
     azure2019,
     poisson25_quirk,
     bursty_cv2_33,
+    sfs_trace,
+    sfs_trace_bursty,
 };
 
 /// What a preset fixes where the user leaves it open.
@@ -45,6 +49,8 @@ struct preset_info {
     double cv = 1;                      ///< of `bursty`
     duration mean_interarrival{};       ///< as published; 0: follows from the functions (`make_population`)
     std::uint32_t cpu_count = 0;        ///< of the published machine; 0: none
+    double burst_length = 1;            ///< of `bursty`, see `clustered_interarrivals`
+    function_drift drift{};
 };
 
 namespace detail {
@@ -54,6 +60,9 @@ inline constexpr duration sfs_mean_interarrival = std::chrono::microseconds{2969
 /// Requests per second of the ALPS paper, averaged over its loads of 70, 80 and 90 %: 190 and 133.
 inline constexpr duration alps_huawei_mean_interarrival{1'000'000'000 / 190};
 inline constexpr duration alps_azure_mean_interarrival{1'000'000'000 / 133};
+/// How long the bursts of the trace `test1` last: with 50, the inter-arrival times of 300 and of 1,000 requests vary as
+/// recorded.
+inline constexpr double sfs_burst_length = 50;
 /// ALPS's shipped variates: mean 25 times 0.21 ms, cut to whole milliseconds.
 inline constexpr duration poisson25_mean_interarrival = std::chrono::microseconds{4755};
 
@@ -65,7 +74,7 @@ inline constexpr std::uint32_t max_function_count = 1'000'000;
 } // namespace detail
 
 /// Every preset, in the order of the enumerators.
-inline constexpr std::array<preset_info, 8> presets{{
+inline constexpr std::array<preset_info, 10> presets{{
     {preset::sfs_table1, "sfs-table1", "SFS's mix of Fibonacci functions as printed, Poisson arrivals",
      "SFS (SC'22), Table I; service times of its repository", detail::sfs_function_count, detail::sfs_function_count,
      detail::sfs_function_count, 0, false, arrival_kind::exponential, 1, detail::sfs_mean_interarrival, 12},
@@ -88,9 +97,16 @@ inline constexpr std::array<preset_info, 8> presets{{
     {preset::poisson25_quirk, "poisson25-quirk", "alps-huawei with the smooth arrivals that ALPS shipped, CV 0.2",
      "ALPS repository, trace exp", detail::alps_function_count, duration_group_count, detail::max_function_count,
      alps_variation, false, arrival_kind::poisson25, 0.2, detail::poisson25_mean_interarrival, 24},
-    {preset::bursty_cv2_33, "bursty-cv2.33", "sfs-test1 with arrivals as bursty as in the trace, CV 2.33",
+    {preset::bursty_cv2_33, "bursty-cv2.33", "sfs-test1 with arrivals of the trace's CV of 2.33, each drawn anew",
      "SFS repository, trace test1", detail::sfs_function_count, detail::sfs_function_count, detail::sfs_function_count,
      0, false, arrival_kind::bursty, 2.33, detail::sfs_mean_interarrival, 12},
+    {preset::sfs_trace, "sfs-trace", "sfs-test1 with a mix that drifts as in the trace, Poisson arrivals",
+     "SFS repository, trace test1", detail::sfs_function_count, detail::sfs_function_count, detail::sfs_function_count,
+     0, false, arrival_kind::exponential, 1, detail::sfs_mean_interarrival, 12, 1, sfs_test1_drift},
+    {preset::sfs_trace_bursty, "sfs-trace-bursty", "sfs-trace with arrivals in bursts that last as in the trace",
+     "SFS repository, trace test1", detail::sfs_function_count, detail::sfs_function_count, detail::sfs_function_count,
+     0, false, arrival_kind::bursty, 2.33, detail::sfs_mean_interarrival, 12, detail::sfs_burst_length,
+     sfs_test1_drift},
 }};
 
 [[nodiscard]] constexpr preset_info const& info_of(preset p) noexcept {
@@ -126,11 +142,13 @@ struct preset_population {
     made.mean_interarrival_ns = static_cast<double>(info.mean_interarrival.count());
     switch (p) {
     case preset::sfs_table1:
-        made.functions = sfs_functions(sfs_table1_mix);
+        made.functions = sfs_table1_functions();
         break;
     case preset::sfs_test1:
     case preset::bursty_cv2_33:
-        made.functions = sfs_functions(sfs_test1_mix);
+    case preset::sfs_trace:
+    case preset::sfs_trace_bursty:
+        made.functions = sfs_test1_functions();
         break;
     case preset::alps_huawei:
     case preset::poisson25_quirk:

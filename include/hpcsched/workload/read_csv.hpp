@@ -59,8 +59,13 @@ class csv_reader {
     enum slot : std::uint8_t { arrival, function, service, memory, blocking, slot_count };
 
     [[nodiscard]] bool begin() {
+        bool has_comment = false;
         while (rows_.next()) {
             std::string_view const row = rows_.row();
+            if (!row.starts_with('#')) {
+                return columns_.take_header(rows_);
+            }
+            has_comment = true;
             if (row.starts_with(csv_format::version_prefix)) {
                 std::string_view const version = row.substr(csv_format::version_prefix.size());
                 if (version != csv_format::version) {
@@ -69,14 +74,12 @@ class csv_reader {
                                  "this hpcsched reads version 1; read it with the one that wrote it");
                     return false;
                 }
-            } else if (!row.starts_with('#')) {
-                return columns_.take_header(rows_);
             }
         }
         if (!rows_.failed()) {
             constexpr std::string_view advice =
                 "a workload file begins with a header that names arrival_ns,function,service_ns";
-            rows_.row().empty() ? rows_.refuse_empty(advice) : rows_.refuse(1, "the file has comments only", advice);
+            has_comment ? rows_.refuse(1, "the file has comments only", advice) : rows_.refuse_empty(advice);
         }
         return false;
     }

@@ -216,7 +216,7 @@ class huawei2023_reader {
         for (auto const& c : requests_.cells()) {
             parsed_number const count = detail::at_most(parse_count(c.value.text), interval_count_max);
             if (!count.ok()) {
-                std::string const name{requests_.names().name(function_id{c.column})};
+                std::string const name = excerpt(requests_.names().name(function_id{c.column}));
                 requests_.reject(c.value.column, describe_fault("the count of function " + name, c.value, count.fault,
                                                                 "a whole number"));
                 return false;

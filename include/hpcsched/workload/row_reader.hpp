@@ -198,7 +198,7 @@ class row_reader {
 
   private:
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
-    static constexpr std::size_t first_buffer_bytes = std::size_t{256} << 10U;
+    static constexpr std::size_t first_buffer_bytes = std::size_t{64} << 10U;
 
     [[nodiscard]] std::string locate(std::size_t column) const {
         return name_ + ":" + std::to_string(line_number_) + ":" + std::to_string(column) + ": ";
@@ -222,6 +222,7 @@ class row_reader {
             row_.remove_suffix(1);
         }
         if (row_.size() > policy_.row_bytes_max) {
+            row_ = {}; // as where its end was never seen
             reject_long_row();
             return false;
         }

@@ -17,7 +17,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace hpcsched::workload {
 
@@ -47,7 +49,7 @@ class csv_writer {
         last_arrival_ = i.arrival;
         put(i.arrival.time_since_epoch().count());
         text_ += ',';
-        if (result<void> const named = put_name(names_->name(i.function)); !named) {
+        if (result<void> const named = put_name(i.function); !named) {
             return named;
         }
         text_ += ',';
@@ -90,7 +92,23 @@ class csv_writer {
         text_.append(digits.data(), end);
     }
 
-    [[nodiscard]] result<void> put_name(std::string_view name) {
+    /// Names are looked at once: those of the published traces are long.
+    [[nodiscard]] result<void> put_name(function_id function) {
+        if (function.value >= written_names_.size()) {
+            written_names_.resize(function.value + std::size_t{1});
+        }
+        std::string& written = written_names_[function.value];
+        if (written.empty()) {
+            if (result<void> const named = write_name(names_->name(function), written); !named) {
+                return named;
+            }
+        }
+        text_ += written;
+        return {};
+    }
+
+    /// A name as it stands in a row.
+    [[nodiscard]] static result<void> write_name(std::string_view name, std::string& written) {
         using namespace std::string_view_literals;
         if (name.empty() || name.find_first_of("\n\0"sv) != std::string_view::npos) {
             return error{"the function name " + excerpt(name) +
@@ -98,20 +116,21 @@ class csv_writer {
                          "; rename the function"};
         }
         if (name.find_first_of(",\"\r") == std::string_view::npos) {
-            text_ += name;
+            written = name;
             return {};
         }
-        text_ += '"';
+        written = '"';
         for (char const c : name) {
-            text_.append(c == '"' ? 2 : 1, c);
+            written.append(c == '"' ? 2 : 1, c);
         }
-        text_ += '"';
+        written += '"';
         return {};
     }
 
     Sink sink_;
     function_names const* names_;
     std::string text_;
+    std::vector<std::string> written_names_; // by function; empty: not written yet
     time_point last_arrival_{};
 };
 

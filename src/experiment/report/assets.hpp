@@ -13,8 +13,9 @@ using asset = std::span<std::string_view const>;
 
 [[nodiscard]] asset page_html() noexcept;
 [[nodiscard]] asset page_css() noexcept;
-[[nodiscard]] asset page_js() noexcept;  ///< this project's scripts, in order
-[[nodiscard]] asset chart_js() noexcept; ///< Chart.js of the machine that built the library
+[[nodiscard]] asset trouble_js() noexcept; ///< shows what fails in the other scripts
+[[nodiscard]] asset page_js() noexcept;    ///< this project's other scripts, in order
+[[nodiscard]] asset chart_js() noexcept;   ///< Chart.js of the machine that built the library
 
 } // namespace hpcsched::experiment::detail
 

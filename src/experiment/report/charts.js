@@ -138,7 +138,8 @@ function legendOptions(onPolicy) {
     labels: {
       color: colour("--ink"), usePointStyle: true, pointStyleWidth: 30, boxHeight: 7, padding: 12,
       generateLabels: (chart) => chart.data.datasets.map((dataset, index) => ({
-        text: shortName(dataset.label), datasetIndex: index, fontColor: colour("--ink"), strokeStyle: dataset.borderColor,
+        text: dataset.bar ? dataset.label : shortName(dataset.label), datasetIndex: index,
+        fontColor: colour("--ink"), strokeStyle: dataset.borderColor,
         fillStyle: dataset.backgroundColor, lineWidth: 2.2, lineDash: dataset.borderDash ?? [],
         pointStyle: dataset.bar ? "rect" : "line",
       })),

@@ -148,6 +148,7 @@ result<void> write_report(std::ostream& out, std::span<cell_result const> cells,
           {"footnote", text(options.footnote.empty() ? "" : "<p>" + escape_markup(options.footnote) + "</p>")},
           {"noscript", text(without_script(model, cells, options))},
           {"style", [](std::ostream& to) { write(to, page_css()); }},
+          {"trouble", [](std::ostream& to) { write(to, trouble_js()); }},
           {"library", [](std::ostream& to) { write(to, chart_js()); }},
           {"script", [](std::ostream& to) { write(to, page_js()); }},
           {"data", [&](std::ostream& to) { write_json_for_html(to, to_json(model, options)); }}});

@@ -92,19 +92,24 @@ function renderCell(cell) {
   return made;
 }
 
-/** Marks the best cell of every column among rows that are no idealised ones; nothing where there is no choice. */
+/**
+ * Marks the best cells of every column among rows that are no idealised ones; what reads the same is equally good.
+ * Nothing is marked where there is no choice, or where more than half are best.
+ */
 function markBest(rows, better) {
   const real = rows.filter((row) => !row.ideal && !row.group);
-  if (real.length < 2) { return; }
-  const width = Math.max(...real.map((row) => row.cells.length));
+  const width = Math.max(0, ...real.map((row) => row.cells.length));
   for (let column = 0; column < width; ++column) {
-    const cells = real.map((row) => row.cells[column]).filter((cell) => cell && known(cell.value) && !cell.unjudged);
-    if (cells.length < 2) { continue; }
-    const values = cells.map((cell) => cell.value);
-    const best = better === "high" ? Math.max(...values) : Math.min(...values);
-    const winners = cells.filter((cell) => cell.value === best);
-    if (winners.length < cells.length) { for (const cell of winners) { cell.best = true; } }
+    const judged = (cell) => cell && known(cell.value) && !cell.unjudged;
+    markBestOf(real.map((row) => row.cells[column]).filter(judged), better);
   }
+}
+
+function markBestOf(cells, better) {
+  if (cells.length < 2) { return; }
+  const best = cells.reduce((a, b) => ((better === "high" ? b.value > a.value : b.value < a.value) ? b : a));
+  const winners = cells.filter((cell) => cell.text === best.text);
+  if (winners.length <= cells.length / 2) { for (const cell of winners) { cell.best = true; } }
 }
 
 /** "± 12" with as many decimals as the mean it belongs to; nothing with one seed. */
@@ -122,10 +127,19 @@ function estimateCell([mean, half], format = formatNumber, more = {}) {
   return { text: format(mean), small: spread(half, mean), value: mean ?? undefined, ...more };
 }
 
-/** One unit for a column of times: that of its smallest value. */
+/** One unit for a column of times, that of its smallest value; none if they are too far apart for that. */
 function columnUnit(values) {
   const sizes = values.filter((value) => known(value) && value > 0);
-  return unitFor(sizes.length > 0 ? Math.min(...sizes) : 1);
+  if (sizes.length === 0) { return unitFor(1); }
+  return Math.max(...sizes) > 5000 * Math.min(...sizes) ? undefined : unitFor(Math.min(...sizes));
+}
+
+/** A time in the unit of its column, or in its own with the unit behind it. */
+function timeCell(mean, half, unit, withUnit = false) {
+  if (!known(mean)) { return { text: DASH }; }
+  const { name, factor } = unit ?? unitFor(mean);
+  return { text: formatNumber(mean * factor) + (unit && !withUnit ? "" : "\u00a0" + name),
+    small: spread(half, mean, factor), value: mean };
 }
 
 /**
@@ -134,17 +148,14 @@ function columnUnit(values) {
  */
 function distributionColumns(names, outcomes, pick, seconds) {
   return names.map((label, i) => {
-    const values = outcomes.map((outcome) => pick(outcome).mean[i]);
-    const unit = seconds ? columnUnit(values) : { name: "", factor: 1 };
+    const unit = seconds ? columnUnit(outcomes.map((outcome) => pick(outcome).mean[i])) : undefined;
     return {
-      label, unit: unit.name,
-      cell: (outcome) => {
-        const { mean, half } = pick(outcome);
-        return {
-          text: known(mean[i]) ? formatNumber(mean[i] * unit.factor) : DASH, small: spread(half?.[i], mean[i], unit.factor),
-          value: mean[i] ?? undefined,
-        };
-      },
+      label, unit: unit?.name ?? "",
+      cell: (outcome) => (seconds ? timeCell(pick(outcome).mean[i], pick(outcome).half?.[i], unit)
+        : estimateCell(estimateAt(pick(outcome), i))),
     };
   });
 }
+
+/** One column of a distribution as a mean and half of its interval. */
+function estimateAt(distribution, i) { return [distribution.mean[i], distribution.half ? distribution.half[i] : null]; }

@@ -139,10 +139,11 @@ template <class Ratio>
     double const oracle = average_ratio(model, best, [](policy_outcome const& o) { return o.versus_oracle.mean; });
     double const baseline = average_ratio(model, best, [](policy_outcome const& o) { return o.versus_baseline.mean; });
     std::string const& name = model.policies[best].name;
-    std::string verdict = name + " had the lowest mean turnaround in " +
-                          (*most == contested ? "all " + format_count(contested)
-                                              : format_count(*most) + " of " + format_count(contested)) +
-                          " scenarios";
+    std::string verdict =
+        name + " had the lowest mean turnaround in " +
+        (*most == contested ? (contested == 2 ? std::string{"both"} : "all " + format_count(contested))
+                            : format_count(*most) + " of " + format_count(contested)) +
+        " scenarios";
     if (narrow_wins[best] > 0) {
         verdict += " (in " + format_count(narrow_wins[best]) + " the seeds do not tell it apart from the next)";
     }

@@ -7,14 +7,36 @@
 #include <hpcsched/workload/function_profile.hpp>
 #include <hpcsched/workload/generator.hpp>
 #include <hpcsched/workload/invocation.hpp>
+#include <hpcsched/workload/sfs_functions.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::workload::detail {
+
+struct moments {
+    double mean = 0;
+    double variance = 0;
+};
+
+/// Of all values, not of a sample; 0 where there are none.
+[[nodiscard]] inline moments moments_of(std::span<double const> values) {
+    if (values.empty()) {
+        return {};
+    }
+    auto const n = static_cast<double>(values.size());
+    double const mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    double const squares = std::accumulate(values.begin(), values.end(), 0.0, [mean](double sum, double value) {
+        return sum + (value - mean) * (value - mean);
+    });
+    return {mean, squares / n};
+}
 
 /// Values of which shares, a mean and a coefficient of variation are asked.
 class sorted_values {
@@ -30,22 +52,12 @@ class sorted_values {
         return values_.empty() ? 0 : static_cast<double>(end - values_.begin()) / static_cast<double>(values_.size());
     }
 
-    [[nodiscard]] double mean() const {
-        double sum = 0;
-        for (double const v : values_) {
-            sum += v;
-        }
-        return values_.empty() ? 0 : sum / static_cast<double>(values_.size());
-    }
+    [[nodiscard]] double mean() const { return moments_of(values_).mean; }
 
     /// Standard deviation / mean.
     [[nodiscard]] double cv() const {
-        double const m = mean();
-        double squares = 0;
-        for (double const v : values_) {
-            squares += (v - m) * (v - m);
-        }
-        return m == 0 ? 0 : std::sqrt(squares / static_cast<double>(values_.size())) / m;
+        moments const m = moments_of(values_);
+        return m.mean == 0 ? 0 : std::sqrt(m.variance) / m.mean;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
@@ -53,6 +65,17 @@ class sorted_values {
   private:
     std::vector<double> values_;
 };
+
+/// The variance of the sum of `block` consecutive values, by what it would be if they were independent; 0 where there
+/// are fewer than two blocks, or no variance.
+[[nodiscard]] inline double dispersion_of(std::span<double const> values, std::size_t block) {
+    double const independent = moments_of(values).variance * static_cast<double>(block);
+    std::vector<double> sums;
+    for (; values.size() >= block; values = values.subspan(block)) {
+        sums.push_back(std::accumulate(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(block), 0.0));
+    }
+    return sums.size() < 2 || independent == 0 ? 0 : moments_of(sums).variance / independent;
+}
 
 /// What a calibration looks at in a stream.
 struct calibration_sample {
@@ -63,7 +86,8 @@ struct calibration_sample {
     sorted_values gap_ms;
     sorted_values blocking_ms; ///< of those that block
     sorted_values memory_mb;
-    std::vector<double> shares; ///< of the invocations, by rank
+    std::vector<block_dispersion> dispersion; ///< at the blocks of `sfs_test1_dispersion`
+    std::vector<double> shares;               ///< of the invocations, by rank
 
     /// \error what the generator says
     template <class Generator>
@@ -92,6 +116,10 @@ struct calibration_sample {
             for (blocking_segment const& segment : i.blocking) {
                 blocking.push_back(to_milliseconds(segment.length));
             }
+        }
+        for (block_dispersion const& published : sfs_test1_dispersion) {
+            s.dispersion.push_back(
+                {published.block, dispersion_of(service, published.block), dispersion_of(gap, published.block)});
         }
         s.service_ms = sorted_values{std::move(service)};
         s.service_by_mean = sorted_values{std::move(by_mean)};

@@ -76,10 +76,9 @@ class huawei2023_delays {
         for (cell const& c : table_.cells()) {
             parsed_number const value = at_most(parse_scaled(c.value.text, scale), trace_time_max);
             if (!value.ok()) {
-                table_.reject(
-                    c.value.column,
-                    describe_fault("the delay of function " + std::string{table_.names().name(function_id{c.column})},
-                                   c.value, value.fault, "a number"));
+                table_.reject(c.value.column, describe_fault("the delay of function " +
+                                                                 excerpt(table_.names().name(function_id{c.column})),
+                                                             c.value, value.fault, "a number"));
                 return;
             }
             values_.push_back(value.value);

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu/fcfs.hpp>
+#include <hpcsched/cpu/scheduling_class.hpp>
+
+using namespace hpcsched;
+
+/// Complete but for a way in.
+struct near_miss : cpu::fcfs {
+    using cpu::fcfs::fcfs;
+    void enqueue(entity&, cpu::enqueue_reason, time_point) = delete;
+};
+
+static_assert(cpu::scheduling_class<near_miss>);
