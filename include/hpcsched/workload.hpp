@@ -21,6 +21,7 @@
 #include <hpcsched/workload/duration_histogram.hpp>
 #include <hpcsched/workload/duration_percentiles.hpp>
 #include <hpcsched/workload/fields.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 #include <hpcsched/workload/function_names.hpp>
 #include <hpcsched/workload/function_profile.hpp>
 #include <hpcsched/workload/generator.hpp>

@@ -42,6 +42,8 @@ TEST_CASE("arrival_process: a kind chosen at run time draws as the type chosen a
     CHECK(drawn(arrival_process{arrival_kind::even}) == drawn(even_interarrivals{}));
     CHECK(drawn(arrival_process{arrival_kind::bursty, 0.2}) == drawn(bursty_interarrivals{0.2}));
     CHECK(drawn(arrival_process{arrival_kind::bursty, 2.33}) == drawn(bursty_interarrivals{2.33}));
+    CHECK(drawn(arrival_process{arrival_kind::bursty, 2.33, 50}) == drawn(clustered_interarrivals{2.33, 50}));
+    CHECK(drawn(arrival_process{arrival_kind::bursty, 0.2, 50}) == drawn(bursty_interarrivals{0.2}));
     CHECK(drawn(arrival_process{arrival_kind::poisson25}) == drawn(poisson25_interarrivals{}));
 }
 

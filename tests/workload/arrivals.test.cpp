@@ -114,6 +114,31 @@ TEST_CASE("arrivals: at a coefficient of variation of 1 the bursty process is a 
     }
 }
 
+TEST_CASE("arrivals: bursts that last leave each inter-arrival time its distribution") {
+    CHECK(testing::check_interarrival_distribution([] { return clustered_interarrivals{2.33, 1}; }).empty());
+    moments const clustered = moments_of(clustered_interarrivals{2.33, 20}, 4'000'000);
+    CHECK(clustered.mean == doctest::Approx(1).epsilon(0.02));
+    CHECK(clustered.cv == doctest::Approx(2.33).epsilon(0.03));
+}
+
+// Correlation at lag k: rho * (1 - 1 / burst_length)^k, where rho is the part of the variance that lies between the
+// phases, 0.407 at a coefficient of variation of 2.33.
+TEST_CASE("arrivals: neighbours in a burst are alike, and the less so the further apart they are") {
+    random_stream bits{6, "lags"};
+    clustered_interarrivals draw{2.33, 20};
+    std::vector<double> values(2'000'000);
+    std::generate(values.begin(), values.end(), [&] { return draw(bits) - 1; });
+    for (std::size_t const lag : {1U, 10U, 40U}) {
+        CAPTURE(lag);
+        double products = 0;
+        for (std::size_t i = 0; i + lag < values.size(); ++i) {
+            products += values[i] * values[i + lag];
+        }
+        double const correlation = products / static_cast<double>(values.size() - lag) / (2.33 * 2.33);
+        CHECK(std::abs(correlation - 0.407 * std::pow(0.95, static_cast<double>(lag))) < 0.02);
+    }
+}
+
 TEST_CASE("arrivals: the residual gap has the mean of a long running process, (1 + cv^2) / 2") {
     for (double const cv : {0.0, 0.2, 0.577, 1.0, 2.33, 4.0}) {
         CAPTURE(cv);

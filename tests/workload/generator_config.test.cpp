@@ -57,6 +57,33 @@ TEST_CASE("generator_config: what is out of place is named together with what wo
              c.cv = -0.5;
          },
          "cv -0.5 is not 0 and not between 0.01 and 100; 0.2 is smooth, 1 a Poisson process, 2.33 bursty"},
+        {[](auto& c) { c.burst_length = 50; },
+         "burst length is for bursty arrivals with a cv above 1, these are exponential; choose arrivals bursty and a cv "
+         "such as 2.33, or leave burst length out"},
+        {[](auto& c) {
+             c.from = preset::bursty_cv2_33;
+             c.cv = 0.2;
+             c.burst_length = 50;
+         },
+         "burst length is for bursty arrivals with a cv above 1, these are bursty; choose arrivals bursty and a cv "
+         "such as 2.33, or leave burst length out"},
+        {[](auto& c) {
+             c.from = preset::bursty_cv2_33;
+             c.burst_length = 0.5;
+         },
+         "burst length 0.5 is not between 1 and 1e+06; 1 draws each inter-arrival time anew, 50 is as in SFS's trace"},
+        {[](auto& c) { c.drift = function_drift{0.8, 250}; },
+         "drift of correlation 0.8 over 250 invocations: the first must be between 0 and 0.5, the second between 1 and "
+         "1e+06; SFS's trace has 0.035 over 250"},
+        {[](auto& c) { c.drift = function_drift{0.1, std::nan("")}; },
+         "drift of correlation 0.1 over nan invocations: the first must be between 0 and 0.5, the second between 1 and "
+         "1e+06; SFS's trace has 0.035 over 250"},
+        {[](auto& c) {
+             c.from = preset::azure2019;
+             c.drift = sfs_test1_drift;
+         },
+         "drift is for functions that share one arrival process, those of azure2019 have one each; name an arrival "
+         "kind, or leave drift out"},
         {[](auto& c) { c.variation = 25; }, "variation 25 is not between 0 and 0.99; 0.25 means 25 % either way"},
         {[](auto& c) { c.function_count = 50; },
          "function count 50 does not suit preset sfs-test1, which has 14 functions; leave it out for 14"},
@@ -87,6 +114,9 @@ TEST_CASE("generator_config: the edges of every range are inside") {
     CHECK(validate({.arrivals = arrival_kind::bursty, .cv = 0.0}).has_value());
     CHECK(validate({.from = preset::azure2019, .arrivals = arrival_kind::bursty, .cv = 2.33}).has_value());
     CHECK(validate({.from = preset::bursty_cv2_33, .cv = 4.0}).has_value());
+    CHECK(validate({.from = preset::bursty_cv2_33, .burst_length = 1.0}).has_value());
+    CHECK(validate({.drift = function_drift{0.5, 1}}).has_value());
+    CHECK(validate({.from = preset::azure2019, .arrivals = arrival_kind::even, .drift = sfs_test1_drift}).has_value());
     CHECK(validate({.variation = 0.0, .io_share = 1.0, .io_min = 5ms, .io_max = 5ms}).has_value());
     CHECK(validate({.from = preset::alps_azure_paper, .function_count = 4}).has_value());
     CHECK(validate({.from = preset::azure2019, .load = 0.8, .cpu_count = 16}).has_value());

@@ -7,7 +7,7 @@
 
 namespace hpcsched::workload {
 
-// faas.md 10.5 names seven presets; `sfs-test1` is the mix of section 9.
+// faas.md 10.5 names seven presets; `sfs-test1`, `sfs-trace` and `sfs-trace-bursty` are for section 9.
 TEST_CASE("presets: names lead to their presets and back") {
     for (std::size_t i = 0; i < presets.size(); ++i) {
         CAPTURE(i);
@@ -27,7 +27,7 @@ TEST_CASE("presets: names lead to their presets and back") {
 TEST_CASE("presets: an unknown name is an error that lists the valid ones") {
     CHECK(parse_preset("azure").error().message ==
           "unknown preset 'azure'; valid: sfs-table1, sfs-test1, alps-huawei, alps-azure-paper, alps-azure-shipped, "
-          "azure2019, poisson25-quirk, bursty-cv2.33");
+          "azure2019, poisson25-quirk, bursty-cv2.33, sfs-trace, sfs-trace-bursty");
 }
 
 TEST_CASE("presets: the shares of a population add up to one and every function does something") {

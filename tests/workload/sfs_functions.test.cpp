@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace hpcsched::workload {
@@ -20,7 +22,7 @@ TEST_CASE("sfs_functions: fib(N) takes what the repository calibrates") {
 }
 
 TEST_CASE("sfs_functions: the shares of Table I are renormalised and split evenly within a bucket") {
-    population const functions = sfs_functions(sfs_table1_mix);
+    population const functions = sfs_table1_functions();
     REQUIRE(functions.size() == 14);
     double sum = 0;
     for (function_profile const& f : functions) {
@@ -38,10 +40,20 @@ TEST_CASE("sfs_functions: the shares of Table I are renormalised and split evenl
 }
 
 // faas.md 2.1: mean service 370 ms, so that a mean inter-arrival time of 2.969 * 10.39 ms is 100 % on 12 cores.
-TEST_CASE("sfs_functions: the mix of the shipped trace has its published mean") {
-    double const mean = mean_service_ns(sfs_functions(sfs_test1_mix));
-    CHECK(mean == doctest::Approx(370e6).epsilon(0.001));
-    CHECK(mean / (2.969e6 * 10.39 * 12) == doctest::Approx(1).epsilon(0.001));
+TEST_CASE("sfs_functions: the mix of the shipped trace has its published buckets and mean") {
+    population const functions = sfs_test1_functions();
+    std::size_t rank = 0;
+    for (fib_bucket const& bucket : sfs_test1_mix) {
+        double share = 0;
+        for (std::uint32_t n = bucket.first; n <= bucket.last; ++n) {
+            CHECK(functions[rank].name == "fib-" + std::to_string(n));
+            share += functions[rank++].share;
+        }
+        CHECK(share == doctest::Approx(bucket.share).epsilon(0.005));
+    }
+    CHECK(rank == functions.size());
+    CHECK(mean_service_ns(functions) == doctest::Approx(370e6).epsilon(0.001));
+    CHECK(mean_service_ns(functions) / (2.969e6 * 10.39 * 12) == doctest::Approx(1).epsilon(0.001));
 }
 
 } // namespace hpcsched::workload

@@ -10,6 +10,8 @@ namespace hpcsched::workload {
 /// Dirichlet distribution with the population's shares as means. Whatever is observed of invocations k apart then has
 /// the correlation `correlation * (1 - 1 / length)^k`, of service times as of anything else that follows from the
 /// function; the variance of the sum of many is 1 + 2 * correlation * (length - 1) times that of independent draws.
+/// A short stream may therefore carry a tenth more or less work than it is expected to; where its load must be exact,
+/// measure it and scale it (`measure_work`, `scale_to_load`).
 /// \source own model; a Dirichlet mixture is the conjugate one for shares. SFS repository, trace `test1`, for the
 /// values `sfs_test1_drift`: they reproduce how the work of 100 and 1,000 requests varies
 struct function_drift {
