@@ -57,9 +57,9 @@ TEST_CASE("generator_config: what is out of place is named together with what wo
              c.cv = -0.5;
          },
          "cv -0.5 is not 0 and not between 0.01 and 100; 0.2 is smooth, 1 a Poisson process, 2.33 bursty"},
-        {[](auto& c) { c.burst_length = 50; },
-         "burst length is for bursty arrivals with a cv above 1, these are exponential; choose arrivals bursty and a cv "
-         "such as 2.33, or leave burst length out"},
+        {[](auto& c) { c.burst_length = 50; }, "burst length is for bursty arrivals with a cv above 1, these are "
+                                               "exponential; choose arrivals bursty and a cv "
+                                               "such as 2.33, or leave burst length out"},
         {[](auto& c) {
              c.from = preset::bursty_cv2_33;
              c.cv = 0.2;
