@@ -9,6 +9,7 @@
 #include "completion.hpp"
 #include "launcher.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <exception>
 #include <iostream>
@@ -168,6 +169,7 @@ void reject_extras(bound_command const& command) {
 
 arguments collect(bound_command const& command) {
     arguments given;
+    std::vector<std::string> const known = option_names(command);
     for (bound_option const& bound : command.options) {
         std::size_t const mentions = bound.option->count();
         std::string const name =
@@ -178,6 +180,12 @@ arguments collect(bound_command const& command) {
         }
         if (mentions == 0 && bound.spec->required) {
             fail_usage(command, bound.spec->value + " is missing");
+        }
+        for (std::string const& value : bound.values) {
+            // CLI11 takes whatever follows for a value; an option's name hardly is one.
+            if (std::find(known.begin(), known.end(), value) != known.end()) {
+                fail_usage(command, name + " needs a value: " + name + " " + bound.spec->value);
+            }
         }
         if (mentions > 0) {
             given.set(name, bound.values);

@@ -51,6 +51,9 @@ std::uint64_t identity_of(generator_config const& config) {
     hash.add(bits(config.load.value_or(0)));
     hash.add(config.arrivals ? name_of(*config.arrivals) : "own");
     hash.add(bits(config.cv.value_or(-1)));
+    hash.add(bits(config.burst_length.value_or(-1)));
+    hash.add(bits(config.drift ? config.drift->correlation : -1));
+    hash.add(bits(config.drift ? config.drift->length : -1));
     hash.add(bits(config.variation.value_or(-1)));
     hash.add(std::uint64_t{config.function_count});
     hash.add(bits(config.io_share));
@@ -216,7 +219,8 @@ class replayed_trace {
         }
         held_stream source{std::move(*stream)};
         if (key.arrival_cv > 0) {
-            return spaced_anew(std::move(source), workload::arrival_process{arrival_kind::bursty, key.arrival_cv}, *work, key);
+            return spaced_anew(std::move(source), workload::arrival_process{arrival_kind::bursty, key.arrival_cv},
+                               *work, key);
         }
         if (config_.arrivals && *config_.arrivals != arrival_kind::recorded) {
             return spaced_anew(std::move(source), workload::arrival_process{*config_.arrivals}, *work, key);

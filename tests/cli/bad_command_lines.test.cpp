@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/workload/presets.hpp>
+
 #include <doctest/doctest.h>
 
 #include "program.hpp"
@@ -17,8 +19,15 @@ struct bad_command_line {
 };
 
 std::string const see = " (see hpcsched simulate --help)";
-std::string const presets = "sfs-table1, sfs-test1, alps-huawei, alps-azure-paper, alps-azure-shipped, azure2019, "
-                            "poisson25-quirk, bursty-cv2.33";
+std::string all_presets() {
+    std::string all;
+    for (workload::preset_info const& preset : workload::presets) {
+        all.append(all.empty() ? "" : ", ").append(preset.name);
+    }
+    return all;
+}
+
+std::string const presets = all_presets();
 
 void check_all(std::vector<bad_command_line> const& table) {
     for (bad_command_line const& bad : table) {
@@ -78,7 +87,7 @@ TEST_CASE("bad command line: options without their value, twice, or with a value
          "hpcsched workload generate: PRESET is missing (see hpcsched workload generate --help)"},
         {{"workload", "generate", "sfs-table1", "alps-huawei"},
          2,
-         "hpcsched workload generate: PRESET is given twice: give it once (see hpcsched workload generate --help)"},
+         "hpcsched workload generate: one argument too many: 'alps-huawei' (see hpcsched workload generate --help)"},
         {{"workload", "convert"},
          2,
          "hpcsched workload convert: FILE is missing (see hpcsched workload convert --help)"},

@@ -50,7 +50,7 @@ TEST_CASE("simulate: alone, it compares five policies on the SFS mix at two load
         CHECK(ended.out.find("\n  " + policy + " ") != std::string::npos);
     }
     CHECK(ended.out.ends_with("In hpcsched-results: report.html, results.csv, results.json\n"));
-    CHECK(read_text(hpcsched / "hpcsched-results/report.html").starts_with("<!DOCTYPE html>"));
+    CHECK(read_text(hpcsched / "hpcsched-results/report.html").starts_with("<!doctype html>"));
     CHECK(line_count(read_text(hpcsched / "hpcsched-results/results.csv")) == 11);
     CHECK(line_count(read_text(hpcsched / "hpcsched-results/cells.jsonl")) == 10);
     CHECK(results_schema().check(json_in(hpcsched / "hpcsched-results/results.json")) == "");
@@ -210,12 +210,12 @@ TEST_CASE("simulate: a trace whose rows are malformed is refused with its place,
     write_text(hpcsched / "bad.csv", read_text(hpcsched / "good.csv") + "oops\n");
     finished_program const refused = hpcsched.hpcsched({"simulate", "bad.csv", "-p", "fcfs"});
     CHECK(refused.status == 3);
-    CHECK(refused.err.starts_with("hpcsched simulate: bad.csv:103:1: "));
+    CHECK(refused.err.starts_with("hpcsched simulate: bad.csv:103:5: "));
     CHECK(line_count(refused.err) == 1);
     finished_program const skipped = hpcsched.hpcsched({"simulate", "bad.csv", "-p", "fcfs", "--skip-malformed", "-q"});
     CHECK(skipped.status == 0);
     CHECK(skipped.err.starts_with(
-        "hpcsched simulate: bad.csv: 1 malformed row was left out; the first: bad.csv:103:1: "));
+        "hpcsched simulate: bad.csv: 1 malformed row was left out; the first: bad.csv:103:5: "));
     CHECK(json_in(hpcsched / "hpcsched-results/results.json").at("cells").as_array()[0].at("task_count") == 100);
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/workload/presets.hpp>
+
 #include <boost/json.hpp>
 #include <doctest/doctest.h>
 
@@ -6,6 +8,7 @@
 #include "skip.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 namespace hpcsched::test {
@@ -16,7 +19,7 @@ TEST_CASE("workload: without a name, describe lists the presets") {
     program hpcsched;
     finished_program const ended = hpcsched.hpcsched({"workload", "describe"});
     CHECK(ended.status == 0);
-    CHECK(std::count(ended.out.begin(), ended.out.end(), '\n') == 8);
+    CHECK(std::count(ended.out.begin(), ended.out.end(), '\n') == 10);
     CHECK(ended.out.starts_with("sfs-table1 "));
 }
 
@@ -41,10 +44,12 @@ TEST_CASE("workload: the presets are calibrated within one per cent of probabili
     program hpcsched;
     finished_program const ended = hpcsched.hpcsched({"workload", "describe", "--calibrate", "--json"});
     CHECK(ended.status == 0);
-    for (json::value const& report : json::parse(ended.out).as_array()) {
+    json::value const reports = json::parse(ended.out);
+    for (json::value const& report : reports.as_array()) {
         CAPTURE(json::serialize(report.at("preset")));
         CHECK(report.at("holds") == true);
-        CHECK(report.at("draws") == 100'000);
+        // More where the functions drift: their shares are then as certain as those of 100,000 independent draws.
+        CHECK(report.at("draws").to_number<std::int64_t>() >= 100'000);
         for (json::value const& row : report.at("rows").as_array()) {
             if (row.at("unit") == "probability" && row.at("binding") == true) {
                 CHECK(row.at("generated").to_number<double>() ==

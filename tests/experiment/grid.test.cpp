@@ -6,9 +6,11 @@
 #include <doctest/doctest.h>
 
 #include "temporary_folder.hpp"
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <map>
 #include <string>
 #include <utility>

@@ -103,6 +103,8 @@ TEST_CASE("grid_workloads: presets that differ in anything have different identi
                                       {.count = 101},
                                       {.from = workload::preset::alps_huawei, .count = 100},
                                       {.count = 100, .arrivals = workload::arrival_kind::uniform},
+                                      {.count = 100, .drift = workload::function_drift{0.1, 50}},
+                                      {.count = 100, .drift = workload::function_drift{0.1, 60}},
                                       {.count = 100, .variation = 0.25},
                                       {.count = 100, .io_share = 0.5},
                                       {.count = 100, .has_memory = false}};

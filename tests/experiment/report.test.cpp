@@ -229,6 +229,18 @@ TEST_CASE("report: hostile names stay text") {
     }));
 }
 
+TEST_CASE("report: what is not UTF-8 is replaced byte by byte") {
+    // The Unicode Standard 15.0, table 3-7: overlong, lone continuation, surrogate, beyond U+10FFFF, cut off.
+    report_options options;
+    options.title = "\xC0\xAF|\x80|\xED\xA0\x80|\xF4\x90\x80\x80|\xE2\x82|\xF0\x9F\x90\x99\xE2\x82\xAC\xC3\xA4";
+    std::string const bad = "\xEF\xBF\xBD";
+    std::string const expected = bad + bad + '|' + bad + '|' + bad + bad + bad + '|' + bad + bad + bad + bad + '|' +
+                                 bad + bad + "|\xF0\x9F\x90\x99\xE2\x82\xAC\xC3\xA4";
+    std::string const page = page_of({plain_cell("a", 1)}, options);
+    CHECK(between(page, "<h1>", "</h1>") == expected);
+    CHECK(data_of(page).at("title").as_string() == expected);
+}
+
 TEST_CASE("report: placeholders in texts are not filled") {
     report_options options;
     options.title = "{{data}}";

@@ -65,6 +65,22 @@ TEST_CASE("svg: a curve per policy, inside the picture, never falling") {
     CHECK(svg.get<std::string>("title").find("serpt had the lowest mean turnaround") != std::string::npos);
 }
 
+TEST_CASE("svg: equal factors of time are equal distances") {
+    cell_result cell;
+    cell.key = {.policy = "a", .workload = "w", .load = 1, .arrival_cv = 0, .cpu_count = 1, .seed = 1};
+    cell.turnaround_cdf = {{0.1, 0.2}, {1, 0.6}, {10, 1}};
+    ptree const svg = parse(turnaround_cdf_svg({&cell, 1}, {}).value());
+    std::vector<double> const points = polyline(svg, 0);
+    REQUIRE(points.size() == 6);
+    CHECK(points[0] == doctest::Approx(66));
+    CHECK(points[2] == doctest::Approx((66 + 760 - 172) / 2.0));
+    CHECK(points[4] == doctest::Approx(760 - 172));
+    // Shares grow upwards, from 366 pixels for none to 58 for all.
+    CHECK(points[1] == doctest::Approx(366 - 0.2 * 308).epsilon(0.001));
+    CHECK(points[3] == doctest::Approx(366 - 0.6 * 308).epsilon(0.001));
+    CHECK(points[5] == doctest::Approx(58));
+}
+
 TEST_CASE("svg: mean versus load has a marker and a whisker per load") {
     auto const cells = test::make_cells({.policies = {"eevdf", "srpt"}, .loads = {0.5, 0.8, 1.0}, .seeds = {1, 2}});
     ptree const svg = parse(mean_versus_load_svg(cells, {}).value());
