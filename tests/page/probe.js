@@ -4,7 +4,7 @@
 
 const probe = { steps: {} };
 
-/** How much of a canvas is drawn on, and which of the wanted colours ("#rrggbb") occur, with how many pixels. */
+/** How much of a picture is drawn on, and which of the wanted colours ("#rrggbb") occur, with how many pixels. */
 function inspectCanvas(canvas, wanted) {
   const { width, height } = canvas;
   const found = { id: canvas.id, width, height, drawn: 0, colours: 0, wanted: {}, role: canvas.getAttribute("role"),
@@ -14,7 +14,11 @@ function inspectCanvas(canvas, wanted) {
   const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d",
     { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
-  const { data } = copy.getImageData(0, 0, width, height);
+  // Only what lies between the axes: a legend has every colour, whether a line is drawn or not.
+  const area = pictures.get(canvas.id).chartArea;
+  const scale = width / canvas.clientWidth;
+  const { data } = copy.getImageData(...[area.left + 2, area.top, area.width - 2, area.height - 2]
+    .map((pixels) => Math.round(pixels * scale)));
   const ground = (data[0] << 16) | (data[1] << 8) | data[2];
   const counts = new Map();
   for (let i = 0; i < data.length; i += 4) {
