@@ -69,8 +69,8 @@ inline constexpr std::array<fib_count, 14> sfs_test1_counts{{{20, 641},
 /// values, by what it would be if they were independent. Service times by `fib_service`.
 ///
 /// The mix drifts: among 500 consecutive requests the share of fib(34) and fib(35) lies anywhere from 6 to 30 %. And
-/// arrivals come in bursts that last. On 12 CPUs, first come first served, the trace at half load has a mean turnaround of
-/// 6.5 s; its values in random order, with Poisson arrivals, have 1.7 s at full load.
+/// arrivals come in bursts that last. On 12 CPUs, first come first served, the trace at half load has a mean turnaround
+/// of 6.5 s; its values in random order, with Poisson arrivals, have 1.7 s at full load.
 /// \source computed from the trace
 struct block_dispersion {
     std::uint32_t block = 0; ///< consecutive values
