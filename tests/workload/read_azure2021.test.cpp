@@ -132,12 +132,12 @@ TEST_CASE("azure2021: columns may be quoted, in another order, and have others a
 TEST_CASE("azure2021: agrees with sorting by hand, over several sorted runs") {
     random_stream draws{1, "azure2021"};
     struct row {
-        std::uint64_t start_ms, length_ms, function;
+        std::uint64_t start_ms, length_ms, function, index;
     };
     std::vector<row> rows;
     std::string text{header};
     for (std::uint64_t i = 0; i < 150'000; ++i) {
-        row const r{i / 2 + draws() % 500, 1 + draws() % 999, draws() % 37};
+        row const r{i / 2 + draws() % 500, 1 + draws() % 999, draws() % 37, i};
         std::uint64_t const end = r.start_ms + r.length_ms;
         std::string fraction = std::to_string(1000 + end % 1000);
         std::string length = std::to_string(1000 + r.length_ms);
@@ -145,7 +145,9 @@ TEST_CASE("azure2021: agrees with sorting by hand, over several sorted runs") {
                 ",0." + length.substr(1) + '\n';
         rows.push_back(r);
     }
-    std::stable_sort(rows.begin(), rows.end(), [](row const& a, row const& b) { return a.start_ms < b.start_ms; });
+    std::sort(rows.begin(), rows.end(), [](row const& a, row const& b) {
+        return a.start_ms != b.start_ms ? a.start_ms < b.start_ms : a.index < b.index;
+    });
     function_names names;
     auto const read = read_all(azure2021_reader{text_file(text), names});
     REQUIRE(read.failure.empty());
