@@ -151,6 +151,8 @@ concept offers_migration = C::scope == run_queue_scope::global || requires(C& c,
 /// 6. Only `srpt`-like oracles read `task_info::remaining`.
 /// 7. Between two tasks an entity is absent; `task` then points to what is known of the next, of another sequence,
 ///    and nothing of the state that it was left with counts.
+/// 8. With global scope, `preempts` is a strict weak order at every time: who preempts any running task preempts the
+///    least urgent of them.
 ///
 /// \complexity expected of every operation: O(log waiting) or better
 /// \thread_safety none; one thread drives one machine

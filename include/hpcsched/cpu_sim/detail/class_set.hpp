@@ -27,6 +27,7 @@ class run_queues {
             return C::scope == cpu::run_queue_scope::per_cpu;
         }
     }();
+    static constexpr bool is_global = !is_fluid && !is_per_cpu;
     static constexpr bool ends_slices_at_tick = [] {
         if constexpr (is_fluid) {
             return false;
@@ -35,19 +36,35 @@ class run_queues {
         }
     }();
 
-    run_queues(typename C::config const& config, std::size_t cpu_count) {
-        std::size_t const count = is_per_cpu ? cpu_count : 1;
-        queues_.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) {
-            queues_.emplace_back(config);
+    run_queues(typename C::config const& config, [[maybe_unused]] std::size_t cpu_count) : queues_{make(config)} {
+        if constexpr (is_per_cpu) {
+            queues_.reserve(cpu_count);
+            for (std::size_t i = 0; i < cpu_count; ++i) {
+                queues_.emplace_back(config);
+            }
         }
     }
 
-    [[nodiscard]] C& of(cpu_id cpu) noexcept { return queues_[is_per_cpu ? cpu.value : 0]; }
-    [[nodiscard]] C const& of(cpu_id cpu) const noexcept { return queues_[is_per_cpu ? cpu.value : 0]; }
+    [[nodiscard]] C& of([[maybe_unused]] cpu_id cpu) noexcept {
+        if constexpr (is_per_cpu) {
+            return queues_[cpu.value];
+        } else {
+            return queues_;
+        }
+    }
 
   private:
-    std::vector<C> queues_;
+    using storage = std::conditional_t<is_per_cpu, std::vector<C>, C>;
+
+    [[nodiscard]] static storage make(typename C::config const& config) {
+        if constexpr (is_per_cpu) {
+            return {};
+        } else {
+            return C{config};
+        }
+    }
+
+    storage queues_;
 };
 
 /// The classes of a kernel in priority order, reached by a run-time index without a virtual call.
@@ -58,7 +75,11 @@ class class_set {
     template <std::size_t K>
     using class_at = std::tuple_element_t<K, std::tuple<Classes...>>;
 
+    template <std::size_t K>
+    using index = std::integral_constant<std::size_t, K>;
+
     static constexpr bool last_is_fluid = cpu::fluid_class<class_at<count - 1>>;
+    static constexpr bool any_per_cpu = (run_queues<Classes>::is_per_cpu || ...);
     static_assert(count >= 1 && count <= 8, "a kernel has one to eight scheduling classes");
 
     template <class Config>
@@ -74,7 +95,8 @@ class class_set {
         return first_serving<0>(policy);
     }
 
-    /// Calls `f` with `std::integral_constant<std::size_t, K>` for the class of index `k`.
+    /// Calls `f` with `index<K>{}` for the class of index `k`.
+    /// \pre k < count
     template <class F>
     static constexpr decltype(auto) with_class(std::size_t k, F&& f) {
         return dispatch<0>(k, f);
@@ -84,7 +106,7 @@ class class_set {
     template <class F>
     static constexpr bool any_class(F&& f) {
         return [&]<std::size_t... K>(std::index_sequence<K...>) {
-            return (f(std::integral_constant<std::size_t, K>{}) || ...);
+            return (f(index<K>{}) || ...);
         }(std::make_index_sequence<count>{});
     }
 
@@ -105,10 +127,10 @@ class class_set {
     template <std::size_t K, class F>
     static constexpr decltype(auto) dispatch(std::size_t k, F& f) {
         if constexpr (K + 1 == count) {
-            HPCSCHED_ASSERT(k == K);
-            return f(std::integral_constant<std::size_t, K>{});
+            HPCSCHED_ASSERT(count == 1 || k == K);
+            return f(index<K>{});
         } else {
-            return k == K ? f(std::integral_constant<std::size_t, K>{}) : dispatch<K + 1>(k, f);
+            return k == K ? f(index<K>{}) : dispatch<K + 1>(k, f);
         }
     }
 

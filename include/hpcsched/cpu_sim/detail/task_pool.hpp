@@ -6,13 +6,14 @@
 #include <hpcsched/core/ids.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/cpu/task.hpp>
+#include <hpcsched/cpu_sim/detail/class_set.hpp>
 #include <hpcsched/workload/invocation.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 namespace hpcsched::cpu_sim::detail {
@@ -23,19 +24,27 @@ enum class task_state : std::uint8_t { gone, waiting, running, fluid, blocked };
 /// One task of a simulated machine: what the classes may know (`task_info`), their entities, and its life.
 template <class... Classes>
 struct task : cpu::task_info {
-    std::tuple<typename Classes::entity...> entities{};
+    task() noexcept {
+        std::apply([this](auto&... entity) { ((entity.task = this), ...); }, entities);
+    }
+    task(task const&) = delete;
+    task& operator=(task const&) = delete;
+
+    static constexpr std::uint8_t default_class = class_set<Classes...>::serving(cpu::sched_policy::normal);
+
+    std::tuple<typename Classes::entity...> entities{}; ///< of the slot: they outlive its tasks
 
     task_state state = task_state::gone;
-    std::uint8_t class_index = 0;
-    bool has_run = false;
+    std::uint8_t class_index = default_class;
     cpu_id cpu{};                      ///< where it ran last
     cpu_id cpu_of_queue{};             ///< whose run queue it waits in
-    duration work_to_stop{};           ///< CPU time until it blocks or exits
+    duration demand{};                 ///< CPU time it needs in all: its service and what migrations cost
+    duration stop_at{};                ///< CPU time at which it blocks or exits
     duration cpu_timer_at = unlimited; ///< CPU time at which the agent wants to be told
     std::size_t next_segment = 0;      ///< the blocking segment it runs towards; segments.size(): its exit
     std::vector<workload::blocking_segment> segments;
 
-    time_point first_run{};
+    time_point first_run = never;
     duration service{};
     duration blocked{};
     std::uint32_t memory_mb = 0;
@@ -43,27 +52,35 @@ struct task : cpu::task_info {
     std::uint32_t preemptions = 0;
     std::uint32_t migrations = 0;
     std::unique_ptr<cpu::cpu_mask> own_affinity; ///< what `affinity` points to, where an agent set one
+    task* next_free = nullptr;                   ///< in the pool
 };
+
+/// What class K keeps of `t`.
+template <std::size_t K, class... Classes>
+[[nodiscard]] auto& entity_of(task<Classes...>& t) noexcept {
+    return std::get<K>(t.entities);
+}
 
 /// Tasks with stable addresses and dense, reused indices.
 template <class Task>
 class task_pool {
   public:
-    /// A task in its initial state with a fresh id.
+    /// A slot with a fresh id; the rest is as its last task left it.
     Task& acquire() {
-        if (free_.empty()) {
+        if (free_ == nullptr) {
             grow();
         }
-        Task& t = at(free_.back());
-        free_.pop_back();
+        Task& t = *free_;
+        free_ = t.next_free;
         ++alive_;
         return t;
     }
 
     /// Ends the id of `t`; its slot may be acquired again.
-    void release(Task& t) {
-        free_.push_back(t.id.index);
+    void release(Task& t) noexcept {
         ++t.id.generation;
+        t.next_free = free_;
+        free_ = &t;
         --alive_;
     }
 
@@ -87,13 +104,15 @@ class task_pool {
         auto const first = static_cast<std::uint32_t>(blocks_.size() * block_size);
         blocks_.push_back(std::make_unique<Task[]>(block_size));
         for (std::uint32_t i = block_size; i-- > 0;) {
-            at(first + i).id.index = first + i;
-            free_.push_back(first + i);
+            Task& t = at(first + i);
+            t.id.index = first + i;
+            t.next_free = free_;
+            free_ = &t;
         }
     }
 
     std::vector<std::unique_ptr<Task[]>> blocks_;
-    std::vector<std::uint32_t> free_;
+    Task* free_ = nullptr;
     std::size_t alive_ = 0;
 };
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_SIM_DETAIL_CPU_SETS_HPP
+#define HPCSCHED_CPU_SIM_DETAIL_CPU_SETS_HPP
+
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/ids.hpp>
+#include <hpcsched/cpu/task.hpp>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace hpcsched::cpu_sim::detail {
+
+/// The idle CPUs, as a bitmap.
+class idle_set {
+  public:
+    /// \pre cpus <= cpu_mask::cpu_count_max
+    explicit idle_set(std::uint32_t cpus) : cpus_{cpus} {
+        HPCSCHED_ASSERT(cpus <= cpu::cpu_mask::cpu_count_max);
+        for (std::uint32_t i = 0; i < cpus; ++i) {
+            toggle(cpu_id{i});
+        }
+    }
+
+    /// The busy CPU is idle now, or the idle one busy.
+    void toggle(cpu_id cpu) noexcept {
+        std::uint64_t const bit = std::uint64_t{1} << (cpu.value % 64);
+        std::uint64_t& word = words_[cpu.value / 64];
+        word ^= bit;
+        count_ += (word & bit) != 0 ? 1U : ~0U;
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] bool contains(cpu_id cpu) const noexcept {
+        return ((words_[cpu.value / 64] >> (cpu.value % 64)) & 1U) != 0;
+    }
+
+    /// An idle CPU that `affinity` (null: every CPU) allows: `preferred` if it is one, else the lowest; the
+    /// number of CPUs if there is none.
+    [[nodiscard]] cpu_id find(cpu_id preferred, cpu::cpu_mask const* affinity) const noexcept {
+        if (empty()) {
+            return cpu_id{cpus_};
+        }
+        if (affinity != nullptr) {
+            return find_allowed(preferred, *affinity);
+        }
+        std::uint32_t w = 0;
+        while (words_[w] == 0) {
+            ++w;
+        }
+        std::uint32_t const lowest = w * 64 + static_cast<std::uint32_t>(std::countr_zero(words_[w]));
+        return contains(preferred) ? preferred : cpu_id{lowest};
+    }
+
+  private:
+    [[nodiscard]] cpu_id find_allowed(cpu_id preferred, cpu::cpu_mask const& affinity) const noexcept {
+        if (contains(preferred) && affinity.contains(preferred)) {
+            return preferred;
+        }
+        for (std::uint32_t i = 0; i < cpus_; ++i) {
+            if (contains(cpu_id{i}) && affinity.contains(cpu_id{i})) {
+                return cpu_id{i};
+            }
+        }
+        return cpu_id{cpus_};
+    }
+
+    std::array<std::uint64_t, cpu::cpu_mask::cpu_count_max / 64> words_{};
+    std::uint32_t cpus_;
+    std::uint32_t count_ = 0;
+};
+
+/// CPUs in line, each of them once.
+class pending_cpus {
+  public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
+
+    /// \pre `cpu` is not in line
+    void push(cpu_id cpu) noexcept { ring_[end_++ % ring_.size()] = cpu; }
+
+    /// \pre !empty()
+    [[nodiscard]] cpu_id pop() noexcept { return ring_[first_++ % ring_.size()]; }
+
+  private:
+    std::array<cpu_id, cpu::cpu_mask::cpu_count_max> ring_{};
+    std::uint32_t first_ = 0;
+    std::uint32_t end_ = 0;
+
+    static_assert(std::has_single_bit(cpu::cpu_mask::cpu_count_max), "the counters run over");
+};
+
+} // namespace hpcsched::cpu_sim::detail
+
+#endif
