@@ -14,8 +14,8 @@
 #include <figure.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <vector>
 

@@ -188,7 +188,8 @@ json::object cell_object(cell_result const& cell) {
 
 json::object machine_object(cpu_sim::machine_config const& machine) {
     auto const seconds = [](duration length) -> json::value {
-        return length == unlimited ? json::value(nullptr) : json::value(rounded(to_seconds(length))); // braces make an array
+        // In braces, json::value would be an array of one.
+        return length == unlimited ? json::value(nullptr) : json::value(rounded(to_seconds(length)));
     };
     return {{"tick", seconds(machine.tick)},
             {"context_switch_cost", seconds(machine.context_switch_cost)},

@@ -96,7 +96,7 @@ TEST_CASE("mpi: when a rank dies what was finished is kept, and a second run goe
     struct stat journal{};
     for (int i = 0; i < 60'000 && (::stat((p / "out/cells.jsonl").c_str(), &journal) != 0 || journal.st_size == 0);
          ++i) {
-        ::usleep(1000);
+        wait_for_the_program(1);
     }
     pid_t const rank = find_rank(p.process(), "2");
     REQUIRE(rank > 0);
@@ -122,7 +122,7 @@ TEST_CASE("mpi: interrupted, the ranks stop together and keep what is finished")
     struct stat journal{};
     for (int i = 0; i < 60'000 && (::stat((p / "out/cells.jsonl").c_str(), &journal) != 0 || journal.st_size == 0);
          ++i) {
-        ::usleep(1000);
+        wait_for_the_program(1);
     }
     p.send(SIGTERM); // mpirun passes it on
     CHECK(p.wait().status != 0);

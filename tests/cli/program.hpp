@@ -4,6 +4,7 @@
 
 #include "experiment/temporary_folder.hpp"
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,12 @@
 #include <vector>
 
 namespace hpcsched::test {
+
+/// Gives a real program that runs beside the test some real time. Only for what no simulated clock can do: to interrupt
+/// it in the middle, a test looks again and again whether it has got that far.
+inline void wait_for_the_program(int milliseconds) {
+    (void)::poll(nullptr, 0, milliseconds);
+}
 
 /// What a program left behind.
 struct finished_program {

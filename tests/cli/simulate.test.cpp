@@ -118,7 +118,7 @@ TEST_CASE("simulate: interrupted, it keeps what is finished, exits with 130, and
     struct stat journal{};
     for (int i = 0;
          i < 60'000 && (::stat((hpcsched / "out/cells.jsonl").c_str(), &journal) != 0 || journal.st_size == 0); ++i) {
-        ::usleep(1000);
+        wait_for_the_program(1);
     }
     hpcsched.send(SIGINT);
     finished_program const cut = hpcsched.wait();
@@ -155,9 +155,9 @@ TEST_CASE("simulate: a folder in use by another run is left alone") {
     hpcsched.start(program::hpcsched_words({"simulate", "-n", "2M", "-p", "eevdf", "-l", "0.5", "-q"}));
     struct stat journal{};
     for (int i = 0; i < 60'000 && ::stat((hpcsched / "hpcsched-results/cells.jsonl").c_str(), &journal) != 0; ++i) {
-        ::usleep(1000);
+        wait_for_the_program(1);
     }
-    ::usleep(50'000); // from the file to its lock
+    wait_for_the_program(50); // from the file to its lock
     program second;
     finished_program const refused = second.hpcsched({"simulate", "-n", "10", "-o", hpcsched / "hpcsched-results"});
     hpcsched.send(SIGTERM);

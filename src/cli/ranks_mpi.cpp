@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ranks.hpp"
+#include <hpcsched/experiment_mpi/mpi_session.hpp>
+#include <hpcsched/experiment_mpi/run_grid.hpp>
 
 #include "failure.hpp"
 #include "launcher.hpp"
+#include "ranks.hpp"
 
 #include <optional>
 #include <string>
 
-#if defined(HPCSCHED_HAS_MPI)
-#include <hpcsched/experiment_mpi/mpi_session.hpp>
-#include <hpcsched/experiment_mpi/run_grid.hpp>
-#endif
-
 namespace hpcsched::cli {
-
-#if defined(HPCSCHED_HAS_MPI)
 
 struct ranks::state {
     experiment_mpi::mpi_session session;
@@ -56,32 +51,6 @@ result<experiment::grid_outcome> ranks::run(experiment::grid_plan const& plan,
     }
     return experiment::run_grid(plan, options);
 }
-
-#else
-
-struct ranks::state {};
-
-ranks::ranks() {
-    if (launched_as().rank_count > 1) {
-        throw failure{exit_code::failure, "started as several processes, but built without MPI: start it once, or "
-                                          "build it with -DHPCSCHED_WITH_MPI=ON"};
-    }
-}
-
-bool ranks::is_first() const noexcept {
-    return true;
-}
-
-void ranks::together(std::function<void()> const& step) {
-    step();
-}
-
-result<experiment::grid_outcome> ranks::run(experiment::grid_plan const& plan,
-                                            experiment::grid_options const& options) {
-    return experiment::run_grid(plan, options);
-}
-
-#endif
 
 ranks::~ranks() = default;
 
