@@ -160,10 +160,9 @@ TEST_CASE("golden: the table of idealised queues on the order of SFS's own trace
     }
 }
 
-// faas.md 9.1, item 10; ALPS (ATC'24) figures 6 and 7, Huawei at 90 %. Two of the orders of the figures do not come
-// out and are not asserted (README, "Where the papers' shapes come out"): ALPS by the paper's formulas has longer G1
-// turnarounds than SFS, since a long task's slice keeps the CPU from short ones for seconds, and it switches less than
-// SRPT; round robin here is the textbook's, with one queue and no cost, which is better than SCHED_RR.
+// faas.md 9.1, item 10; ALPS (ATC'24) figures 6 and 7, Huawei at 90 %. Three orders of the figures do not come out and
+// are left out here (README, "Where the papers' shapes come out"): alps serves the short tasks later than SFS and CFS
+// do, it switches less than SRPT, and the textbook's round robin is not the worst. Why is not traced.
 TEST_CASE("golden: CFS switches more than SFS, SFS more than ALPS, FIFO never, and short tasks fare best under SRPT") {
     workload::generator_config config{.from = workload::preset::alps_huawei, .seed = 3, .count = 15'000};
     config.load = 0.9;
