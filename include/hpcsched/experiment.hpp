@@ -8,6 +8,7 @@
 #include <hpcsched/experiment/build_identity.hpp>
 #include <hpcsched/experiment/cell_pool.hpp>
 #include <hpcsched/experiment/cell_result.hpp>
+#include <hpcsched/experiment/estimate.hpp>
 #include <hpcsched/experiment/grid.hpp>
 #include <hpcsched/experiment/grid_workloads.hpp>
 #include <hpcsched/experiment/invocation_stream.hpp>

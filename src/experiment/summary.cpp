@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/experiment/summary.hpp>
 
-#include "report/model.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,13 +14,12 @@ namespace {
 using cell_list = std::vector<cell_result const*>;
 
 template <class Figure>
-seed_mean over_seeds(cell_list const& cells, Figure figure) {
+estimate over_seeds(cell_list const& cells, Figure figure) {
     std::vector<double> samples;
     for (cell_result const* const cell : cells) {
         samples.push_back(figure(*cell));
     }
-    detail::estimate const estimated = detail::estimate_of(samples);
-    return {estimated.mean, estimated.half_width};
+    return estimate_of(samples);
 }
 
 summary_row row_of(cell_list const& cells) {
@@ -56,7 +53,7 @@ std::string text(char const* format, Values... values) {
 }
 
 /// A figure of fixed precision, with its interval where there is one.
-std::string figure(seed_mean const& value, int decimals, double unit = 1.0) {
+std::string figure(estimate const& value, int decimals, double unit = 1.0) {
     std::string shown = text("%.*f", decimals, value.mean * unit);
     if (std::isfinite(value.half_width)) {
         shown += text(" ±%.*f", decimals, value.half_width * unit);

@@ -3,36 +3,29 @@
 #define HPCSCHED_EXPERIMENT_SUMMARY_HPP
 
 #include <hpcsched/experiment/cell_result.hpp>
+#include <hpcsched/experiment/estimate.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace hpcsched::experiment {
 
-/// A mean over seeds.
-struct seed_mean {
-    double mean = 0;
-    double half_width = std::numeric_limits<double>::quiet_NaN(); ///< of the 95 % interval; NaN: fewer than two seeds
-};
-
 /// One policy under one workload, load, arrival CV and CPU count, over all its seeds.
 struct summary_row {
     cell_key key; ///< its seed is that of the first cell
     std::size_t seed_count = 0;
-    std::uint64_t task_count = 0;                                          ///< of the first cell
-    seed_mean turnaround, turnaround_p50, turnaround_p99, turnaround_p999; ///< seconds
-    seed_mean slowdown;
-    seed_mean rte;
-    seed_mean context_switches;
-    seed_mean billed_cost; ///< US dollars
+    std::uint64_t task_count = 0;                                         ///< of the first cell
+    estimate turnaround, turnaround_p50, turnaround_p99, turnaround_p999; ///< seconds
+    estimate slowdown;
+    estimate rte;
+    estimate context_switches;
+    estimate billed_cost; ///< US dollars
 };
 
 /// The cells with their seeds folded into means, in the order in which the cells first name them.
-/// \source intervals: Student's t with n - 1 degrees of freedom
 /// \complexity O(n^2) in the number of rows, which a person is to read
 [[nodiscard]] std::vector<summary_row> summarise(std::span<cell_result const> cells);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/model.hpp"
 
-#include <boost/math/distributions/students_t.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -255,47 +253,6 @@ void fold_curves(policy_outcome& outcome, std::size_t points) {
 }
 
 } // namespace
-
-estimate estimate_of(std::span<double const> samples) {
-    estimate result;
-    if (samples.empty()) {
-        return result;
-    }
-    auto const n = static_cast<double>(samples.size());
-    double sum = 0;
-    for (double const sample : samples) {
-        sum += sample;
-    }
-    result.mean = sum / n;
-    if (samples.size() < 2 || !std::isfinite(result.mean)) {
-        return result;
-    }
-    double squares = 0;
-    for (double const sample : samples) {
-        squares += (sample - result.mean) * (sample - result.mean);
-    }
-    double const t = boost::math::quantile(boost::math::students_t{n - 1}, 0.975);
-    double const half_width = t * std::sqrt(squares / (n - 1) / n);
-    // Equal samples differ from their mean by rounding only.
-    result.half_width = half_width > 1e-12 * std::fabs(result.mean) ? half_width : 0.0;
-    return result;
-}
-
-estimate ratio_of(std::span<double const> numerators, std::span<double const> denominators) {
-    double const below = estimate_of(denominators).mean;
-    estimate result;
-    if (!(below > 0)) {
-        return result;
-    }
-    result.mean = estimate_of(numerators).mean / below;
-    std::vector<double> residuals;
-    for (std::size_t i = 0; i < numerators.size(); ++i) {
-        residuals.push_back((numerators[i] - result.mean * denominators[i]) / below);
-    }
-    double const half_width = estimate_of(residuals).half_width;
-    result.half_width = half_width < 1e-12 * result.mean ? 0.0 : half_width;
-    return result;
-}
 
 std::array<double, statistic_count> statistics(distribution const& from) {
     return {from.mean, from.p50, from.p75, from.p90, from.p95, from.p99, from.p999, from.p9999, from.max};

@@ -3,6 +3,7 @@
 #define HPCSCHED_SRC_EXPERIMENT_REPORT_MODEL_HPP
 
 #include <hpcsched/experiment/cell_result.hpp>
+#include <hpcsched/experiment/estimate.hpp>
 #include <hpcsched/experiment/report.hpp>
 
 #include <array>
@@ -18,22 +19,6 @@
 /// What all pictures and pages of an experiment are made from: the cells, sorted into scenarios, with the seeds of each
 /// policy folded into means and intervals.
 namespace hpcsched::experiment::detail {
-
-/// The mean over seeds, and half the width of its 95 % interval; NaN with fewer than two seeds.
-struct estimate {
-    double mean = std::numeric_limits<double>::quiet_NaN();
-    double half_width = std::numeric_limits<double>::quiet_NaN();
-};
-
-/// The mean of independent samples, one per seed.
-/// \source Student's t interval with n - 1 degrees of freedom
-[[nodiscard]] estimate estimate_of(std::span<double const> samples);
-
-/// The quotient of two means of samples taken in pairs, one pair per seed; NaN where the denominators' mean is not
-/// positive.
-/// \source ratio estimator: Cochran, "Sampling techniques" (3rd ed., 1977), section 2.11, with Student's t
-/// \pre as many numerators as denominators
-[[nodiscard]] estimate ratio_of(std::span<double const> numerators, std::span<double const> denominators);
 
 inline constexpr std::size_t statistic_count = 9;
 inline constexpr std::array<std::string_view, statistic_count> statistic_names{"mean", "p50",   "p75",    "p90", "p95",
