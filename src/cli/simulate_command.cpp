@@ -20,6 +20,7 @@
 #include "workload_names.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -58,11 +59,14 @@ The configuration file has the options' long names as keys, with _ for -: polici
 loads = [0.8, 1.0], seeds = 5; -w is workloads = [..]; those of the machine stand in a table [machine]:
 context_switch = "3.5us". Paths in it are relative to the current folder.
 
-Times take a unit: ns, us, ms, s, min, h. Counts may be written 10k, 2M, 1e6.
+Times take a unit: ns, us, ms, s, min, h, d. Counts may be written 10k, 2M, 1e6.
 The same seed gives every policy the same invocations. Results do not depend on --threads.
 
 Exit status: 0 success, 1 failure, 2 wrong command line or configuration file, 3 a workload that cannot be
 read, 130 interrupted.)";
+
+constexpr std::array options_of_presets{"--count",        "--functions", "--variation",   "--io-share",
+                                        "--burst-length", "--drift",     "--drift-length"};
 
 // --- from settings to a grid -------------------------------------------------------------------------------
 
@@ -74,7 +78,22 @@ experiment::grid_workload preset_of(std::string const& name, simulate_settings c
     config.function_count = static_cast<std::uint32_t>(settings.function_count);
     config.variation = settings.variation;
     config.io_share = settings.io_share;
+    config.burst_length = settings.burst_length;
+    config.drift = or_fail(asked_drift(config.from, settings.drift, settings.drift_length), exit_code::usage);
     return or_fail(experiment::generated_workload(config), exit_code::usage);
+}
+
+/// What a trace is called in results: its file name, if nothing else of the grid is called so, else as it was given.
+std::string name_of_trace(std::string const& given, std::vector<std::string> const& all) {
+    auto const file_name = [](std::string const& path) {
+        std::filesystem::path const plain = std::filesystem::path{path}.lexically_normal();
+        return (plain.has_filename() ? plain : plain.parent_path()).filename().string();
+    };
+    std::string const name = file_name(given);
+    auto const same =
+        std::count_if(all.begin(), all.end(), [&](std::string const& other) { return file_name(other) == name; });
+    bool const is_clear = same == 1 && !is_preset(name) && name.find_first_not_of('.') != std::string::npos;
+    return is_clear ? name : given;
 }
 
 experiment::grid_workload trace_of(std::string const& name, simulate_settings const& settings) {
@@ -82,7 +101,7 @@ experiment::grid_workload trace_of(std::string const& name, simulate_settings co
         throw failure{exit_code::usage, "a grid reads its workload once per cell, and standard input only once: write "
                                         "it to a file (hpcsched workload convert - -o trace.csv)"};
     }
-    experiment::recorded_config config{.name = name, .files = {name}};
+    experiment::recorded_config config{.name = name_of_trace(name, settings.workloads), .files = {name}};
     config.options.format = settings.format;
     config.options.seed = settings.all_seeds().front();
     if (settings.skip_malformed) {
@@ -303,6 +322,7 @@ exit_code simulate(arguments const& given, experiment::policy_registry const& po
         std::cout << policy_list(policies);
         return exit_code::success;
     }
+    check_in_use(given, settings.workloads, options_of_presets);
     ranks all;
     std::optional<grid_plan> plan;
     all.together([&] {

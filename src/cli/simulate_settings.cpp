@@ -2,6 +2,8 @@
 #include "simulate_settings.hpp"
 
 #include <hpcsched/experiment/trace_file.hpp>
+#include <hpcsched/workload/arrivals.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 
 #include "config_file.hpp"
 #include "values.hpp"
@@ -125,8 +127,10 @@ std::vector<setting> workload_settings() {
     using shape = setting::shape;
     std::string const group = "Workload";
     return {
-        {{"-w,--workload", "NAME", "a preset or a trace file; may be given several times\n[default: sfs-table1]", group,
-          value_completion::file_or(preset_names()), true},
+        {{"-w,--workload", "NAME",
+          "a preset ('hpcsched workload describe' lists them) or a trace file; may be given\nseveral times [default: "
+          "sfs-table1]",
+          group, value_completion::file_or(preset_names()), true},
          "workloads",
          shape::words,
          [](simulate_settings& s, values const& v) { return store_words(v, s.workloads); }},
@@ -141,23 +145,6 @@ std::vector<setting> workload_settings() {
          "arrivals",
          shape::one,
          &arrivals},
-        {{"--functions", "N", "functions of a preset that can have more or fewer", group},
-         "functions",
-         shape::one,
-         [](simulate_settings& s, values const& v) {
-             return store(parse_count(v.front(), 1, 1'000'000), s.function_count);
-         }},
-        {{"--variation", "SHARE",
-          "service times of a preset vary within this share of their function's mean,\neither way: 0.25 is +-25 % "
-          "[default: the preset's own]",
-          group},
-         "variation",
-         shape::one,
-         [](simulate_settings& s, values const& v) { return store(parse_real(v.front(), 0, 0.99), s.variation); }},
-        {{"--io-share", "SHARE", "share of a preset's invocations that block once, 10 to 100 ms [default: 0]", group},
-         "io_share",
-         shape::one,
-         [](simulate_settings& s, values const& v) { return store(parse_real(v.front(), 0, 1), s.io_share); }},
         {{"--format", "FORMAT",
           "format of trace files: auto (by their contents), csv, azure2019, azure2021,\nhuawei2023, huawei2025, sfs, "
           "sfs-openlambda, alps [default: auto]",
@@ -176,6 +163,56 @@ std::vector<setting> workload_settings() {
     };
 }
 
+/// What a preset leaves open.
+std::vector<setting> preset_settings() {
+    using shape = setting::shape;
+    std::string const group = "Workload";
+    return {
+        {{"--functions", "N", "functions of a preset that can have more or fewer", group},
+         "functions",
+         shape::one,
+         [](simulate_settings& s, values const& v) {
+             return store(parse_count(v.front(), 1, 1'000'000), s.function_count);
+         }},
+        {{"--variation", "SHARE",
+          "service times of a preset vary within this share of their function's mean,\neither way: 0.25 is +-25 % "
+          "[default: the preset's own]",
+          group},
+         "variation",
+         shape::one,
+         [](simulate_settings& s, values const& v) { return store(parse_real(v.front(), 0, 0.99), s.variation); }},
+        {{"--io-share", "SHARE", "share of a preset's invocations that block once, 10 to 100 ms [default: 0]", group},
+         "io_share",
+         shape::one,
+         [](simulate_settings& s, values const& v) { return store(parse_real(v.front(), 0, 1), s.io_share); }},
+        {{"--burst-length", "N",
+          "arrivals that a burst of a preset lasts on average, where the CV is above 1;\n1 draws each gap anew "
+          "[default: the preset's own, 1 or 50]",
+          group},
+         "burst_length",
+         shape::one,
+         [](simulate_settings& s, values const& v) {
+             return store(parse_real(v.front(), 1, workload::clustered_interarrivals::max_burst_length),
+                          s.burst_length);
+         }},
+        {{"--drift", "R",
+          "how the shares of a preset's functions drift: correlation of neighbouring\ninvocations, 0 to 0.5 "
+          "[default: the preset's own, 0 or 0.035]",
+          group},
+         "drift",
+         shape::one,
+         [](simulate_settings& s, values const& v) {
+             return store(parse_real(v.front(), 0, workload::function_drift::max_correlation), s.drift);
+         }},
+        {{"--drift-length", "N", "invocations that a phase of drift lasts on average [default: 250]", group},
+         "drift_length",
+         shape::one,
+         [](simulate_settings& s, values const& v) {
+             return store(parse_real(v.front(), 1, workload::function_drift::max_length), s.drift_length);
+         }},
+    };
+}
+
 std::vector<setting> grid_settings(std::vector<std::string> const& policies) {
     using shape = setting::shape;
     std::string const group = "Grid";
@@ -188,11 +225,14 @@ std::vector<setting> grid_settings(std::vector<std::string> const& policies) {
          shape::list,
          [](simulate_settings& s, values const& v) { return store_words(v, s.policies); }},
         {{"-l,--loads", "LIST",
-          "offered loads: service / (CPUs x time); 'recorded' leaves arrivals as they are\n[default: 0.8,1]", group},
+          "offered loads, service / (CPUs x time), such as 0.8 or 80%; 'recorded' leaves\narrivals as they are, of a "
+          "preset at its published rate [default: 0.8,1]",
+          group},
          "loads",
          shape::list,
          [](simulate_settings& s, values const& v) { return store_all(v, s.loads, &parse_load); }},
-        {{"--cv", "LIST", "coefficients of variation of inter-arrival times [default: own]", group},
+        {{"--cv", "LIST",
+          "coefficients of variation of inter-arrival times, or 'own' for the workload's\n[default: own]", group},
          "cv",
          shape::list,
          [](simulate_settings& s, values const& v) { return store_all(v, s.arrival_cvs, &parse_arrival_cv); }},
@@ -281,7 +321,8 @@ std::vector<setting> run_settings() {
          "threads",
          shape::one,
          [](simulate_settings& s, values const& v) { return store(parse_count(v.front(), 1, 4096), s.thread_count); }},
-        {{"--perfetto", "FILE", "trace who ran where in the grid's first cell, for ui.perfetto.dev", group,
+        {{"--perfetto", "FILE",
+          "trace who ran where in the grid's first cell (the first of all that is listed),\nfor ui.perfetto.dev", group,
           value_completion::file()},
          "perfetto",
          shape::one,
@@ -302,7 +343,8 @@ std::vector<setting> run_settings() {
 
 std::vector<setting> all_settings(std::vector<std::string> const& policies) {
     std::vector<setting> all;
-    for (auto&& part : {workload_settings(), grid_settings(policies), machine_settings(), run_settings()}) {
+    for (auto&& part :
+         {workload_settings(), preset_settings(), grid_settings(policies), machine_settings(), run_settings()}) {
         all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -33,6 +33,9 @@ struct simulate_settings {
     std::uint64_t function_count = 0;
     std::optional<double> variation{}; ///< of service times; nothing: the preset's own
     double io_share = 0;
+    std::optional<double> burst_length{}; ///< in arrivals; nothing: the preset's own, as with the two below
+    std::optional<double> drift{};        ///< correlation of neighbours
+    std::optional<double> drift_length{}; ///< in invocations
     experiment::trace_format format = experiment::trace_format::automatic;
     std::uint64_t limit = 0; ///< of files: invocations read at most; 0: all
     bool skip_malformed = false;

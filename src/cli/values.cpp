@@ -34,7 +34,7 @@ std::optional<std::pair<double, std::string_view>> leading_number(std::string_vi
 
 std::string shown(double value) {
     std::array<char, 32> text{};
-    auto const end = std::to_chars(text.data(), text.data() + text.size(), value);
+    auto const end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     return {text.data(), end.ptr};
 }
 

@@ -3,9 +3,11 @@
 #include <hpcsched/experiment/save_workload.hpp>
 #include <hpcsched/experiment/suggest.hpp>
 #include <hpcsched/experiment/trace_file.hpp>
+#include <hpcsched/workload/arrivals.hpp>
 #include <hpcsched/workload/calibration.hpp>
 #include <hpcsched/workload/calibration_io.hpp>
 #include <hpcsched/workload/describe.hpp>
+#include <hpcsched/workload/function_drift.hpp>
 #include <hpcsched/workload/generator.hpp>
 #include <hpcsched/workload/generator_config.hpp>
 #include <hpcsched/workload/presets.hpp>
@@ -15,6 +17,7 @@
 #include "workload_names.hpp"
 #include "workload_text.hpp"
 
+#include <array>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -57,15 +60,40 @@ std::vector<option_spec> generator_options(bool is_optional) {
         {"-n,--count", "N", "invocations [default: 10000]", group},
         {"-s,--seed", "N", "the same seed gives the same workload [default: 1]", group},
         {"-l,--load", "LOAD", "offered load, such as 0.8 or 80% [default: the published rate]", group},
-        {"-c,--cores", "N", "the CPUs that the load is for [default: those of the published machine]", group},
-        {"--arrivals", "KIND", "how arrivals are spaced: exponential, uniform, even, bursty or poisson25", group,
+        {"-c,--cores", "N",
+         std::string{"the CPUs that the load is for [default: those of the published machine"} +
+             (is_optional ? "; of a file 12]" : "]"),
+         group},
+        {"--arrivals", "KIND",
+         "how arrivals are spaced: exponential, uniform, even, bursty or poisson25\n[default: the preset's own]", group,
          value_completion::one_of({"exponential", "uniform", "even", "bursty", "poisson25"})},
-        {"--cv", "CV", "coefficient of variation of bursty inter-arrival times", group},
-        {"--length", "TIME", "end before the first arrival after so long", group},
-        {"--functions", "N", "how many functions, where the preset leaves that open", group},
-        {"--variation", "SHARE", "service times vary within this share of their function's mean", group},
+        {"--cv", "CV",
+         "coefficient of variation of inter-arrival times, which are bursty then\n[default: the preset's own]", group},
+        {"--length", "TIME",
+         "end before the first arrival after so long, such as 10s or 5min; without --count\nthis alone ends it "
+         "[default: no such end]",
+         group},
+        {"--functions", "N", "how many functions, where the preset leaves that open [default: its own]", group},
+        {"--variation", "SHARE",
+         "service times vary within this share of their function's mean, either way: 0.25\nis +-25 % [default: the "
+         "preset's own]",
+         group},
         {"--io-share", "SHARE", "share of invocations that block once, 10 to 100 ms [default: 0]", group},
+        {"--burst-length", "N",
+         "arrivals that a burst lasts on average, where the CV is above 1; 1 draws each gap\nanew [default: the "
+         "preset's own, 1 or 50]",
+         group},
+        {"--drift", "R",
+         "how the functions' shares drift: correlation of neighbouring invocations, 0 to 0.5\n[default: the preset's "
+         "own, 0 or 0.035]",
+         group},
+        {"--drift-length", "N", "invocations that a phase of drift lasts on average [default: 250]", group},
     };
+}
+
+std::optional<std::uint32_t> cpus_of(arguments const& given) {
+    auto const cpus = parsed_count(given, "--cores", 1, workload::generator_limits::max_cpu_count);
+    return cpus ? std::optional{static_cast<std::uint32_t>(*cpus)} : std::nullopt;
 }
 
 workload::generator_config generator_config_of(std::string const& preset, arguments const& given) {
@@ -77,7 +105,7 @@ workload::generator_config generator_config_of(std::string const& preset, argume
     if (config.load == 0.0) {
         config.load.reset(); // "recorded": the published rate
     }
-    config.cpu_count = static_cast<std::uint32_t>(parsed_count(given, "--cores", 1, 1U << 20U).value_or(0));
+    config.cpu_count = cpus_of(given).value_or(0);
     config.arrivals = parsed(given, "--arrivals", &workload::parse_arrival_kind);
     config.cv = parsed(given, "--cv", &parse_arrival_cv);
     if (config.cv == 0.0) {
@@ -90,6 +118,10 @@ workload::generator_config generator_config_of(std::string const& preset, argume
     config.function_count = static_cast<std::uint32_t>(parsed_count(given, "--functions", 1, 1'000'000).value_or(0));
     config.variation = parsed_real(given, "--variation", 0, 0.99);
     config.io_share = parsed_real(given, "--io-share", 0, 1).value_or(0);
+    config.burst_length = parsed_real(given, "--burst-length", 1, workload::clustered_interarrivals::max_burst_length);
+    auto const drift = parsed_real(given, "--drift", 0, workload::function_drift::max_correlation);
+    auto const drift_length = parsed_real(given, "--drift-length", 1, workload::function_drift::max_length);
+    config.drift = or_fail(asked_drift(config.from, drift, drift_length), exit_code::usage);
     return config;
 }
 
@@ -183,7 +215,11 @@ workload_description describe_trace(std::vector<std::string> const& files, argum
     auto const summary = or_fail(workload::describe(head), exit_code::bad_input);
     std::string const name = joined(files);
     report_counts("hpcsched workload describe", name, trace->counts());
-    return {.name = name, .format = std::string{name_of(trace->format())}, .summary = summary, .names = trace->names()};
+    return {.name = name,
+            .format = std::string{name_of(trace->format())},
+            .summary = summary,
+            .names = trace->names(),
+            .cpu_count = cpus_of(given).value_or(default_cpu_count)};
 }
 
 exit_code calibrate(std::vector<std::string> const& given_names, arguments const& given) {
@@ -222,6 +258,10 @@ exit_code describe(arguments const& given) {
         std::cout << preset_list();
         return exit_code::success;
     }
+    constexpr std::array options_of_presets{"--count",        "--load",      "--arrivals",    "--cv",
+                                            "--length",       "--functions", "--variation",   "--io-share",
+                                            "--burst-length", "--drift",     "--drift-length"};
+    check_in_use(given, names, options_of_presets);
     // Presets stand for themselves; files given together are the parts of one trace.
     std::vector<workload_description> described;
     std::vector<std::string> files;

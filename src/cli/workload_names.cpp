@@ -7,7 +7,9 @@
 
 #include "launcher.hpp"
 
+#include <algorithm>
 #include <iostream>
+#include <iterator>
 
 namespace hpcsched::cli {
 
@@ -37,6 +39,44 @@ std::vector<std::string> arrival_kind_names() {
 
 bool is_preset(std::string_view name) {
     return workload::parse_preset(name).has_value();
+}
+
+result<std::optional<workload::function_drift>> asked_drift(workload::preset preset, std::optional<double> correlation,
+                                                            std::optional<double> length) {
+    if (!correlation && !length) {
+        return std::optional<workload::function_drift>{};
+    }
+    workload::function_drift drift = info_of(preset).drift;
+    drift.correlation = correlation.value_or(drift.correlation);
+    drift.length = length.value_or(drift.length);
+    if (length && drift.correlation == 0) {
+        return error{"--drift-length: the functions of " + std::string{name_of(preset)} +
+                     " do not drift: give --drift too, such as 0.035, or leave it out"};
+    }
+    return std::optional{drift};
+}
+
+void check_in_use(arguments const& given, std::span<std::string const> workloads,
+                  std::span<char const* const> of_presets) {
+    auto const preset_count = std::count_if(workloads.begin(), workloads.end(), is_preset);
+    if (preset_count == 0) {
+        for (char const* const option : of_presets) {
+            if (given.has(option)) {
+                throw failure{exit_code::usage, std::string{option} +
+                                                    " is for presets, and none is named: leave it out; --limit reads "
+                                                    "fewer invocations of a file"};
+            }
+        }
+    }
+    if (preset_count == std::ssize(workloads)) {
+        for (char const* const option : {"--format", "--limit", "--skip-malformed"}) {
+            if (given.has(option)) {
+                throw failure{exit_code::usage, std::string{option} +
+                                                    " is for trace files, and none is named: leave it out; --count "
+                                                    "says how many invocations of a preset"};
+            }
+        }
+    }
 }
 
 void report_counts(std::string const& command, std::string const& trace, workload::read_counts const& counts) {

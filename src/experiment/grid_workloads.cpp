@@ -81,7 +81,11 @@ result<std::vector<std::string>> names_in(generator_config const& config) {
 } // namespace
 
 result<grid_workload> generated_workload(generator_config const& config) {
-    if (auto const valid = workload::validate(config); valid.has_error()) {
+    generator_config alone = config;
+    if (!alone.cv) {
+        alone.burst_length.reset(); // with the CV of a cell it may have bursts to be the length of: judged there
+    }
+    if (auto const valid = workload::validate(alone); valid.has_error()) {
         return valid.error();
     }
     return grid_workload{.name = std::string{name_of(config.from)},

@@ -130,6 +130,11 @@ TEST_CASE("bad command line: values that are not what they should be") {
          2,
          "hpcsched simulate: --cv: '0' is out of range: give 0.01 to 100; for evenly spaced arrivals say --arrivals "
          "even"},
+    });
+}
+
+TEST_CASE("bad command line: times, switches and shares that are not what they should be") {
+    check_all({
         {{"simulate", "--context-switch", "3500"},
          2,
          "hpcsched simulate: --context-switch: '3500' has no unit: write 3500ns, us, ms, s, min, h or d"},
@@ -161,6 +166,31 @@ TEST_CASE("bad command line: values that are not what they should be") {
          2,
          "hpcsched simulate: --cv is for bursty arrivals, and --arrivals asks for uniform: leave one of them out"},
         {{"simulate", "--io-share", "75"}, 2, "hpcsched simulate: --io-share: '75' is out of range: give 0 to 1"},
+        {{"simulate", "--burst-length", "0.5"},
+         2,
+         "hpcsched simulate: --burst-length: '0.5' is out of range: give 1 to 1000000"},
+        {{"simulate", "--drift", "0.7"}, 2, "hpcsched simulate: --drift: '0.7' is out of range: give 0 to 0.5"},
+        {{"simulate", "--drift-length", "long"},
+         2,
+         "hpcsched simulate: --drift-length: 'long' is not a number: give 1 to 1000000"},
+    });
+}
+
+TEST_CASE("bad command line: bursts and drift where there are none") {
+    std::string const no_bursts =
+        "burst length is for bursty arrivals with a cv above 1, these are exponential; choose "
+        "arrivals bursty and a cv such as 2.33, or leave burst length out";
+    check_all({
+        {{"simulate", "--burst-length", "50"}, 2, "hpcsched simulate: sfs-table1: " + no_bursts},
+        {{"workload", "generate", "sfs-table1", "--burst-length", "50"}, 2, "hpcsched workload generate: " + no_bursts},
+        {{"simulate", "--drift-length", "100"},
+         2,
+         "hpcsched simulate: --drift-length: the functions of sfs-table1 do not drift: give --drift too, such as "
+         "0.035, or leave it out"},
+        {{"workload", "generate", "azure2019", "--drift", "0.1"},
+         2,
+         "hpcsched workload generate: drift is for functions that share one arrival process, those of azure2019 have "
+         "one each; name an arrival kind, or leave drift out"},
     });
 }
 
@@ -196,6 +226,18 @@ TEST_CASE("bad command line: policies and workloads that do not exist") {
         {{"simulate", "--config", "missing.toml"},
          2,
          "hpcsched simulate: cannot read 'missing.toml': No such file or directory"},
+        {{"simulate", "missing.csv", "--count", "100"},
+         2,
+         "hpcsched simulate: --count is for presets, and none is named: leave it out; --limit reads fewer invocations "
+         "of a file"},
+        {{"simulate", "sfs-table1", "--limit", "100"},
+         2,
+         "hpcsched simulate: --limit is for trace files, and none is named: leave it out; --count says how many "
+         "invocations of a preset"},
+        {{"workload", "describe", "missing.csv", "--load", "0.8"},
+         2,
+         "hpcsched workload describe: --load is for presets, and none is named: leave it out; --limit reads fewer "
+         "invocations of a file"},
         {{"workload", "describe", "missing.csv"},
          3,
          "hpcsched workload describe: cannot open 'missing.csv': there is no such file"},

@@ -42,6 +42,8 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
              {"hpcsched workload ''", "describe generate convert"},
              {"hpcsched simulate --th", "--threads"},
              {"hpcsched workload generate --io", "--io-share"},
+             {"hpcsched workload generate --dri", "--drift --drift-length"},
+             {"hpcsched simulate --bur", "--burst-length"},
              {"hpcsched simulate --policies alps-n", "alps-nice"},
              {"hpcsched simulate --policies sfs,srp", "sfs,srpt"},
              {"hpcsched simulate -p eevdf,sfs,fc", "eevdf,sfs,fcfs"},

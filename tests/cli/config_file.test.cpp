@@ -91,6 +91,27 @@ TEST_CASE("config file: it sets what options set, and options override it") {
     CHECK(from_both.at("machine").at("context_switch_cost").to_number<double>() == 1e-6);
 }
 
+TEST_CASE("config file: its drift and bursts are those of the options, and make another workload") {
+    program hpcsched;
+    write_text(hpcsched / "grid.toml",
+               "workloads = \"sfs-test1\"\npolicies = \"fcfs\"\nloads = 0.8\ncount = 2000\n"
+               "cv = 2.33\nburst_length = 50\ndrift = 0.035\ndrift_length = 100\nquiet = true\n");
+    auto const hash_of = [&hpcsched](std::string const& folder, std::vector<std::string> words) {
+        words.insert(words.begin(), "simulate");
+        words.insert(words.end(), {"--out", folder});
+        finished_program const ended = hpcsched.hpcsched(words);
+        CHECK(ended.err == "");
+        REQUIRE(ended.status == 0);
+        return results_of(hpcsched, folder).at("cells").as_array()[0].at("trace_hash");
+    };
+    std::vector<std::string> plain{"sfs-test1", "-p", "fcfs", "-l", "0.8", "-n", "2000", "-q", "--cv", "2.33"};
+    auto options = plain;
+    options.insert(options.end(), {"--burst-length", "50", "--drift", "0.035", "--drift-length", "100"});
+    auto const from_file = hash_of("from-file", {"--config", "grid.toml"});
+    CHECK(from_file == hash_of("from-options", options));
+    CHECK(from_file != hash_of("plain", plain));
+}
+
 TEST_CASE("config file: the example runs") {
     program hpcsched;
     finished_program const ended = hpcsched.hpcsched({"simulate", "--config", HPCSCHED_SOURCE_DIR "/examples/grid.toml",

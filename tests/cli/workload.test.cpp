@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace hpcsched::test {
 
@@ -87,6 +88,24 @@ TEST_CASE("workload: standard input is a trace too") {
     CHECK(json::parse(ended.out).at("invocations") == 50);
 }
 
+TEST_CASE("workload: drift and bursts make one preset of another") {
+    program hpcsched;
+    auto const generated = [&hpcsched](std::vector<std::string> const& options) {
+        std::vector<std::string> words{"workload", "generate", "-n", "3000", "-s", "5"};
+        words.insert(words.end(), options.begin(), options.end());
+        return hpcsched.hpcsched(words).out;
+    };
+    std::string const plain = generated({"sfs-test1"});
+    CHECK(generated({"sfs-trace", "--drift", "0"}) == plain);
+    CHECK(generated({"sfs-test1", "--drift", "0.035"}) == generated({"sfs-trace"}));
+    CHECK(generated({"sfs-test1", "--drift", "0.035", "--drift-length", "100"}) ==
+          generated({"sfs-trace", "--drift-length", "100"}));
+    CHECK(generated({"sfs-trace", "--drift-length", "100"}) != generated({"sfs-trace"}));
+    CHECK(generated({"sfs-test1", "--drift", "0.035", "--cv", "2.33", "--burst-length", "50"}) ==
+          generated({"sfs-trace-bursty"}));
+    CHECK(generated({"sfs-trace-bursty", "--burst-length", "1", "--drift", "0"}) == generated({"bursty-cv2.33"}));
+}
+
 TEST_CASE("workload: generate ends at a length of time, and takes arrivals of another kind") {
     program hpcsched;
     finished_program const ended = hpcsched.hpcsched({"workload", "generate", "sfs-test1", "--length", "10s", "--load",
@@ -97,6 +116,9 @@ TEST_CASE("workload: generate ends at a length of time, and takes arrivals of an
     CHECK(described.at("span").to_number<double>() == doctest::Approx(10).epsilon(0.05));
     CHECK(described.at("interarrival_cv").to_number<double>() < 1e-6);
     CHECK(described.at("offered_load").to_number<double>() == doctest::Approx(0.5).epsilon(0.15));
+    json::value const on_6 = json::parse(hpcsched.hpcsched({"workload", "describe", "w.csv", "--json", "-c", "6"}).out);
+    CHECK(on_6.at("offered_load").to_number<double>() ==
+          doctest::Approx(2 * described.at("offered_load").to_number<double>()));
 }
 
 TEST_CASE("workload: a trace that breaks off leaves no half-written file") {

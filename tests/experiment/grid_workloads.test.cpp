@@ -68,6 +68,23 @@ recorded_trace recorded(recorded_config config) {
 
 } // namespace
 
+TEST_CASE("grid_workloads: a burst length waits for the CV of a cell, and is refused where there are no bursts") {
+    auto const made = generated_workload({.from = workload::preset::sfs_test1, .count = 20'000, .burst_length = 50});
+    REQUIRE(made.has_value());
+    cell_key key{.load = 0.8, .arrival_cv = 2.33, .cpu_count = 12, .seed = 7};
+    auto const clustered = all_of(*made, key);
+    auto const anew = all_of(*generated_workload({.from = workload::preset::sfs_test1, .count = 20'000}), key);
+    // Single gaps are as variable either way; the time of a hundred is more so where neighbours are alike.
+    auto const cv_of_hundreds = [](std::vector<workload::invocation> all) {
+        std::erase_if(all, [i = 0](auto const&) mutable { return i++ % 100 != 0; });
+        return arrival_cv_of(all);
+    };
+    CHECK(cv_of_hundreds(clustered) > 2 * cv_of_hundreds(anew));
+    key.arrival_cv = 0;
+    REQUIRE(made->open(key).has_error());
+    CHECK(made->open(key).error().message.find("burst length is for bursty arrivals with a cv above 1") == 0);
+}
+
 TEST_CASE("grid_workloads: a preset has the load, the arrival CV and the seed of its cell") {
     auto const made = generated_workload({.from = workload::preset::sfs_test1, .count = 30'000});
     REQUIRE(made.has_value());

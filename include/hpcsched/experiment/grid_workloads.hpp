@@ -20,7 +20,8 @@ namespace hpcsched::experiment {
 
 /// A preset as a workload of a grid, under the preset's name. Each cell's load, CPUs, seed and arrival CV take the
 /// place of the config's; a load of 0 is the published rate, a CV above 0 means bursty arrivals.
-/// \error what is wrong with the config, as `workload::validate` says, whatever the cells ask for
+/// \error what is wrong with the config, as `workload::validate` says, whatever the cells ask for; a burst length that
+/// no CV above 1 goes with, when a cell is opened
 [[nodiscard]] result<grid_workload> generated_workload(workload::generator_config const& config);
 
 /// A trace to be replayed.
