@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "experiment/json_schema.hpp"
+#include "experiment/trace_event_format.hpp"
 #include "program.hpp"
 #include "skip.hpp"
 #include <sys/stat.h>
@@ -198,6 +199,7 @@ TEST_CASE(
     std::string const trace = read_text(hpcsched / "trace.json");
     json::value const document = json::parse(trace);
     CHECK(document.at("traceEvents").as_array().size() > 400);
+    CHECK(trace_event_judge::faults_in(document).empty());
     CHECK(trace.find("sfs on sfs-table1") != std::string::npos);
     CHECK(trace.find("fib-30") != std::string::npos);
     REQUIRE(hpcsched.hpcsched(small).status == 0);
@@ -217,6 +219,29 @@ TEST_CASE("simulate: a trace whose rows are malformed is refused with its place,
     CHECK(skipped.err.starts_with(
         "hpcsched simulate: bad.csv: 1 malformed row was left out; the first: bad.csv:103:5: "));
     CHECK(json_in(hpcsched / "hpcsched-results/results.json").at("cells").as_array()[0].at("task_count") == 100);
+}
+
+TEST_CASE("simulate: results call a trace by its file name, unless two are called so") {
+    program hpcsched;
+    std::filesystem::create_directory(hpcsched / "a");
+    std::filesystem::create_directory(hpcsched / "b");
+    for (std::string const file : {"a/t.csv", "b/t.csv", "a/sfs-trace"}) {
+        REQUIRE(hpcsched.hpcsched({"workload", "generate", "sfs-table1", "-n", "50", "-o", file}).status == 0);
+    }
+    auto const names_of = [&hpcsched](std::vector<std::string> traces) {
+        traces.insert(traces.begin(), "simulate");
+        traces.insert(traces.end(), {"-p", "fcfs", "-l", "0.5", "-q"});
+        REQUIRE(hpcsched.hpcsched(traces).status == 0);
+        std::vector<std::string> names;
+        json::value const document = json_in(hpcsched / "hpcsched-results/results.json");
+        for (json::value const& cell : document.at("cells").as_array()) {
+            names.emplace_back(cell.at("key").at("workload").as_string());
+        }
+        return names;
+    };
+    CHECK(names_of({"./a/t.csv"}) == std::vector<std::string>{"t.csv"});
+    CHECK(names_of({"a/t.csv", "b/t.csv"}) == std::vector<std::string>{"a/t.csv", "b/t.csv"});
+    CHECK(names_of({"a/sfs-trace"}) == std::vector<std::string>{"a/sfs-trace"}); // not the preset
 }
 
 TEST_CASE("simulate: a preset and the trace generated from it come to the same schedule") {
@@ -243,7 +268,7 @@ TEST_CASE("simulate: the real trace of Azure 2021 runs, and its figures stay") {
         HPCSCHED_SKIP("HPCSCHED_DATA does not name the folder of the real traces");
     }
     program hpcsched;
-    finished_program const ended = hpcsched.hpcsched({"simulate", *trace, "--json"});
+    finished_program const ended = hpcsched.hpcsched({"simulate", *trace, "--json", "--quiet"});
     CHECK(ended.err == "");
     REQUIRE(ended.status == 0);
     json::value const document = json::parse(ended.out);

@@ -15,6 +15,7 @@
 #include <doctest/doctest.h>
 
 #include "synthetic_cells.hpp"
+#include "trace_event_format.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -38,8 +39,12 @@ std::int64_t nanoseconds(json::value const& from) {
     return std::llround(from.to_number<double>() * 1000);
 }
 
+/// The events of a trace, which must keep to the format.
 json::array events_of(std::string const& trace) {
     json::value const parsed = json::parse(trace);
+    for (std::string const& fault : test::trace_event_judge::faults_in(parsed)) {
+        FAIL_CHECK(fault);
+    }
     return parsed.at("traceEvents").as_array();
 }
 
@@ -163,6 +168,35 @@ TEST_CASE("perfetto: what happened stands in the trace, to the nanosecond") {
     CHECK(tracks == std::vector<std::string>{"arrivals", "exits", "CPU 0", "CPU 1"});
 }
 
+TEST_CASE("perfetto: the judge of the format finds what viewers would refuse or draw wrongly") {
+    std::string const named = R"({"ph":"M","pid":1,"tid":10,"name":"thread_name","args":{"name":"CPU 0"}},)";
+    auto const faults_in = [&named](std::string const& event) {
+        return test::trace_event_judge::faults_in(json::parse("{\"traceEvents\":[" + named + event + "]}"));
+    };
+    std::string const slice = R"({"ph":"X","pid":1,"tid":10,"ts":5,"dur":10.001,"name":"f","args":{}})";
+    CHECK(faults_in(slice).empty());
+    CHECK(faults_in(slice + R"(,{"ph":"X","pid":1,"tid":10,"ts":15.001,"dur":1,"name":"f","args":{}})").empty());
+    std::vector<std::string> const defects{
+        R"({"ph":"X","pid":1,"tid":10,"ts":5,"name":"f","args":{}})",
+        R"({"ph":"X","pid":1,"tid":10,"ts":-1,"dur":1,"name":"f","args":{}})",
+        R"({"ph":"X","pid":1,"tid":10,"ts":"5","dur":1,"name":"f","args":{}})",
+        R"({"ph":"X","pid":1,"tid":10,"ts":5,"dur":1,"args":{}})",
+        R"({"ph":"X","pid":1,"tid":11,"ts":5,"dur":1,"name":"f","args":{}})",
+        slice + R"(,{"ph":"X","pid":1,"tid":10,"ts":15,"dur":1,"name":"f","args":{}})",
+        R"({"ph":"i","pid":1,"tid":10,"ts":5,"s":"x","name":"f","args":{}})",
+        R"({"ph":"C","pid":1,"tid":10,"ts":5,"name":"f","args":{"tasks":"3"}})",
+        R"({"ph":"M","pid":1,"name":"thread_name","args":{"name":"CPU 0"}})",
+        R"({"ph":"M","pid":1,"name":"process_name","args":{"title":"a"}})",
+        R"({"ph":"B","pid":1,"tid":10,"ts":5,"name":"f","args":{}})",
+        "17",
+    };
+    for (std::string const& defect : defects) {
+        CAPTURE(defect);
+        CHECK(faults_in(defect).size() == 1);
+    }
+    CHECK(test::trace_event_judge::faults_in(json::parse("[]")).size() == 1);
+}
+
 TEST_CASE("perfetto: a task that wakes counts as runnable at once") {
     std::ostringstream out;
     perfetto_trace trace{out, {}};
@@ -246,7 +280,7 @@ TEST_CASE("perfetto: a trace is cut at the number of events asked for, says so, 
     CHECK(trace.cut());
     json::value const parsed = json::parse(out.str());
     CHECK(parsed.at("otherData").at("note").as_string().starts_with("cut after 500 events"));
-    json::array const& events = parsed.at("traceEvents").as_array();
+    json::array const events = events_of(out.str());
     std::size_t const written = events.size() - with_phase(events, "M").size();
     CHECK(written >= 500);
     CHECK(written <= 500 + 2 + 2 + 1); // what one step writes at most, the slices still open, the note

@@ -35,7 +35,8 @@ struct perfetto_options {
 /// A task that blocked counts as runnable again when `on_wake` is told, or else when it next runs.
 ///
 /// The trace is streamed: memory is bounded by the tasks alive at one time, the file by `event_count_max`.
-/// \source Chrome's trace event format, JSON object form: phases X, i, C and M
+/// \source Chrome's trace event format, JSON object form: phases X, i, C and M. The slices of a track neither overlap
+/// nor nest; events stand in the order in which they were written, slices when they end
 /// \thread_safety none; one object per run. The stream is borrowed until `finish`
 class perfetto_trace {
   public:
