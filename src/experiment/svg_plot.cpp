@@ -376,10 +376,13 @@ result<std::string> turnaround_cdf_svg(std::span<cell_result const> cells, svg_o
                  .percent_y = true};
     for (policy_outcome const& outcome : shown.outcomes) {
         plot_line line{.name = model.policies[outcome.policy].name, .style = styles[outcome.policy], .points = {}};
+        double before = 0;
         for (cdf_point const p : outcome.turnaround_cdf) {
-            if (p.value > 0) {
+            if (p.value > 0) { // the share stays until the next value, and jumps there
+                line.points.push_back({p.value, before, before, before});
                 line.points.push_back({p.value, p.share, p.share, p.share});
             }
+            before = p.share;
         }
         picture.lines.push_back(std::move(line));
     }

@@ -193,10 +193,17 @@ TEST_CASE("report: the verdict names the winner and how far the marks are") {
               "a had the lowest mean turnaround in 2 of 3 scenarios, on geometric average 2.52 × the oracle’s (srpt).");
     }
     SUBCASE("several scenarios, some of them close") {
-        CHECK(
-            verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("b", 2, 1, 0.5), plain_cell("a", 2, 2, 0.5),
-                        plain_cell("b", 1.9, 2, 0.5), plain_cell("a", 4, 1, 0.9), plain_cell("b", 5, 1, 0.9)}) ==
-            "a had the lowest mean turnaround in both scenarios (in 1 the seeds do not tell it apart from the next).");
+        CHECK(verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("b", 2, 1, 0.5), plain_cell("a", 2, 2, 0.5),
+                          plain_cell("b", 1.9, 2, 0.5), plain_cell("a", 4, 1, 0.9), plain_cell("b", 5, 1, 0.9)}) ==
+              "a had the lowest mean turnaround in both scenarios (in 1 of them the seeds do not tell it "
+              "apart from the next).");
+    }
+    SUBCASE("several scenarios, all of them close") {
+        CHECK(verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("b", 2, 1, 0.5), plain_cell("a", 2, 2, 0.5),
+                          plain_cell("b", 1.9, 2, 0.5), plain_cell("a", 1, 1, 0.9), plain_cell("b", 2, 1, 0.9),
+                          plain_cell("a", 2, 2, 0.9), plain_cell("b", 1.9, 2, 0.9)}) ==
+              "a had the lowest mean turnaround in both scenarios (though in none do the seeds tell it apart from the "
+              "next).");
     }
     SUBCASE("nothing to compare") {
         CHECK(verdict_of({plain_cell("a", 1, 1, 0.5), plain_cell("a", 2, 1, 0.9)}) ==
@@ -295,6 +302,17 @@ TEST_CASE("report: a merged curve is the mean of the seeds' shares") {
     json::object const& cdf = outcome_of(data, "a").at("turnaround_cdf").as_object();
     CHECK(cdf.at("value") == json::array{1, 2, 4});
     CHECK(cdf.at("ppm") == json::array{250'000, 625'000, 1'000'000});
+}
+
+TEST_CASE("report: between its points a seed's curve stays at the lower share") {
+    cell_result first = plain_cell("a", 1, 1);
+    cell_result second = plain_cell("a", 1, 2);
+    first.turnaround_cdf = {{1, 0.5}, {3, 1}}; // no task of it took 2 s
+    second.turnaround_cdf = {{2, 0.25}, {4, 1}};
+    json::object const data = data_of(page_of({first, second}));
+    json::object const& cdf = outcome_of(data, "a").at("turnaround_cdf").as_object();
+    CHECK(cdf.at("value") == json::array{1, 2, 3, 4});
+    CHECK(cdf.at("ppm") == json::array{250'000, 375'000, 625'000, 1'000'000});
 }
 
 TEST_CASE("report: delays of several seeds are weighted by arrivals") {

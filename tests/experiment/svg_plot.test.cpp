@@ -71,14 +71,20 @@ TEST_CASE("svg: equal factors of time are equal distances") {
     cell.turnaround_cdf = {{0.1, 0.2}, {1, 0.6}, {10, 1}};
     ptree const svg = parse(turnaround_cdf_svg({&cell, 1}, {}).value());
     std::vector<double> const points = polyline(svg, 0);
-    REQUIRE(points.size() == 6);
-    CHECK(points[0] == doctest::Approx(66));
-    CHECK(points[2] == doctest::Approx((66 + 760 - 172) / 2.0));
-    CHECK(points[4] == doctest::Approx(760 - 172));
-    // Shares grow upwards, from 366 pixels for none to 58 for all.
-    CHECK(points[1] == doctest::Approx(366 - 0.2 * 308).epsilon(0.001));
-    CHECK(points[3] == doctest::Approx(366 - 0.6 * 308).epsilon(0.001));
-    CHECK(points[5] == doctest::Approx(58));
+    // Two corners per value: the share stays until there, and jumps. Shares grow upwards, from 366 pixels for none to
+    // 58 for all.
+    REQUIRE(points.size() == 12);
+    for (std::size_t const corner : {0U, 1U}) {
+        CHECK(points[2 * corner] == doctest::Approx(66));
+        CHECK(points[4 + 2 * corner] == doctest::Approx((66 + 760 - 172) / 2.0));
+        CHECK(points[8 + 2 * corner] == doctest::Approx(760 - 172));
+    }
+    CHECK(points[1] == doctest::Approx(366));
+    for (std::size_t const flat : {3U, 5U}) {
+        CHECK(points[flat] == doctest::Approx(366 - 0.2 * 308).epsilon(0.001));
+        CHECK(points[flat + 4] == doctest::Approx(366 - 0.6 * 308).epsilon(0.001));
+    }
+    CHECK(points[11] == doctest::Approx(58));
 }
 
 TEST_CASE("svg: mean versus load has a marker and a whisker per load") {

@@ -280,6 +280,40 @@ TEST_CASE("page: nothing sticks out on a phone, in the dark") {
     CHECK(find_chart(charts, "chart-turnaround")->at("wanted").at("#ff7033").to_number<int>() > 30);
 }
 
+TEST_CASE("page: distributions are stairs, for tasks take one time or another and none between") {
+    auto const browser = test::find_chromium();
+    if (!browser) {
+        HPCSCHED_SKIP(no_browser);
+    }
+    auto cells = test::make_cells({.policies = {"eevdf"}});
+    cells[0].turnaround_cdf = {{0.1, 0.25}, {1, 0.6}, {10, 1}};
+    cells[0].rte_cdf = {{0.2, 0.1}, {0.9, 0.3}, {1, 1}};
+    opened const page = look(*browser, cells, {}, {"--window-size=1280,1000"});
+    check_quiet(page.probe, page.visit);
+    // From nothing at the first value to all at the last; of the tail, the last share goes on to the slowest task.
+    for (auto const& [name, flats] : std::map<std::string, int>{{"done", 2}, {"tail", 2}, {"rte", 2}}) {
+        json::array const& steps = page.probe.at("steps").at("stairs").at(name).as_array();
+        CAPTURE(name);
+        REQUIRE(steps.size() == 3);
+        int seen = 0;
+        for (json::value const& step : steps) {
+            CAPTURE(json::serialize(step));
+            bool const is_wide = step.at("dx").to_number<double>() > 20;
+            bool const is_high = step.at("dy").to_number<double>() > 20;
+            CHECK((is_wide || is_high));
+            CHECK(step.at("flat").as_bool());
+            CHECK(step.at("rise").as_bool());
+            CHECK(step.at("straight").as_bool() == !(is_wide && is_high));
+            seen += is_wide ? 1 : 0;
+        }
+        CHECK(seen == flats);
+    }
+    json::array const& rte =
+        row_of(page.probe.at("steps").at("opening").at("tables").at("rte").as_object(), "eevdf").at("cells").as_array();
+    CHECK(rte[2].at("text").as_string() == "70.0\u00a0%"); // of the tasks are above 0.95
+    CHECK(rte[3].at("text").as_string() == "10.0\u00a0%"); // are at 0.2 or less
+}
+
 TEST_CASE("page: one cell is enough, and a cell without any figure does no harm") {
     auto const browser = test::find_chromium();
     if (!browser) {

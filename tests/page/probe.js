@@ -38,6 +38,34 @@ function inspectCharts() {
     .map((canvas) => inspectCanvas(canvas, wanted));
 }
 
+/**
+ * How the first line of a picture gets from point to point: whether its colour is found halfway along the flat of each
+ * step, halfway up its rise, and halfway along the straight line between the two; with the step's size in pixels.
+ */
+function inspectSteps(id) {
+  const chart = pictures.get(id);
+  const { canvas } = chart;
+  const scale = canvas.width / canvas.clientWidth;
+  const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height })
+    .getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const wanted = parseInt(chart.data.datasets[0].borderColor.slice(1), 16);
+  const isDrawn = (x, y) => {
+    const { data } = copy.getImageData(Math.round(x * scale) - 1, Math.round(y * scale) - 1, 3, 3);
+    for (let i = 0; i < data.length; i += 4) {
+      if (((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]) === wanted) { return true; }
+    }
+    return false;
+  };
+  const corners = chart.getDatasetMeta(0).data;
+  return corners.slice(1).map((to, i) => {
+    const from = corners[i];
+    const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+    return { dx: to.x - from.x, dy: Math.abs(to.y - from.y), flat: isDrawn(middle.x, from.y),
+      rise: isDrawn(to.x, middle.y), straight: isDrawn(middle.x, middle.y) };
+  });
+}
+
 function readTable(id) {
   const cellOf = (cell) => ({
     text: cell.firstChild?.textContent ?? "", small: cell.querySelector("small")?.textContent ?? "",
@@ -128,8 +156,10 @@ function inspectNarrow() {
 
 function interact() {
   probe.steps.opening = snapshot();
+  probe.steps.stairs = { done: inspectSteps("chart-turnaround"), rte: inspectSteps("chart-rte") };
   choose("turnaround-view", "tail");
   probe.steps.tail = changedCharts(probe.steps.opening, snapshot());
+  probe.steps.stairs.tail = inspectSteps("chart-turnaround");
   choose("turnaround-view", "cdf");
   // The chips are made anew at every change.
   const chip = (i) => document.querySelectorAll("#chips input")[i];

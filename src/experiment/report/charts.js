@@ -23,6 +23,18 @@ function lineOf(policy, points, more) {
   };
 }
 
+/**
+ * A distribution as the stairs that it is: the share stays until the next value, and jumps there. With `tail`, what is
+ * left to 1. `end` marks the corners that are no point of the distribution: the first value's foot, and the last one's.
+ */
+function stairsOf(policy, { value, ppm }, tail) {
+  const steps = value.map((x, i) => ({ x, y: tail ? 1 - ppm[i] / 1e6 : ppm[i] / 1e6 })).filter((point) => point.x > 0);
+  if (steps.length === 0) { return lineOf(policy, steps); }
+  const points = [{ x: steps[0].x, y: tail ? 1 : 0, end: "quickest" }, ...steps.filter((point) => point.y > 5e-7)];
+  if (tail) { points.push({ x: steps.at(-1).x, y: points.at(-1).y, end: "slowest" }); }
+  return lineOf(policy, points, { stepped: "before", clip: 3 }); // rises at either end of the axis whole
+}
+
 /** Fills the ground, so that a saved picture is not transparent. */
 const groundPlugin = {
   id: "ground",
@@ -104,8 +116,10 @@ function axisOf(datasets, key, spec) {
   };
   const [low, high] = extent(datasets, key);
   if (spec.log) {
-    axis.min = spec.min ?? Math.max(low, 1e-12) * (key === "y" ? 0.85 : 1);
-    axis.max = spec.max ?? Math.max(high, axis.min * 1.01) * (key === "y" ? 1.15 : 1);
+    // Room for the markers at either end, as a part of the axis however many decades it has.
+    const room = key === "y" ? Math.max(1.15, (high / Math.max(low, 1e-12)) ** 0.05) : 1;
+    axis.min = spec.min ?? Math.max(low, 1e-12) / room;
+    axis.max = spec.max ?? Math.max(high, axis.min * 1.01) * room;
     axis.afterBuildTicks = (scale) => { scale.ticks = logTicks(scale.min, scale.max); };
   } else if (spec.names) {
     axis.min = -0.25;

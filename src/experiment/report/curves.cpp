@@ -30,20 +30,12 @@ class cdf_walk {
   public:
     explicit cdf_walk(std::vector<cdf_point> const& points) noexcept : points_{points} {}
 
-    /// The share at `value`, linear between points. \pre values never fall from call to call
+    /// The share at `value`: that of the last point not above it. \pre values never fall from call to call
     [[nodiscard]] double share_at(double value) noexcept {
         while (next_ < points_.size() && points_[next_].value <= value) {
             ++next_;
         }
-        if (next_ == 0) {
-            return 0;
-        }
-        cdf_point const below = points_[next_ - 1];
-        if (next_ == points_.size()) {
-            return below.share;
-        }
-        cdf_point const above = points_[next_];
-        return below.share + (above.share - below.share) * (value - below.value) / (above.value - below.value);
+        return next_ == 0 ? 0 : points_[next_ - 1].share;
     }
 
   private:

@@ -9,10 +9,13 @@ const UNITS = [
 
 function known(value) { return typeof value === "number" && Number.isFinite(value); }
 
-/** Three significant digits, thousands apart: 0.0123, 1.08, 12,300. */
+const TINY = 1e-4; // below it, digits behind so many zeros are counted, not read
+
+/** Three significant digits, thousands apart: 0.0123, 1.08, 12,300, 5.17e-6. */
 function formatNumber(value) {
   if (!known(value)) { return DASH; }
   if (value === 0) { return "0"; }
+  if (Math.abs(value) < TINY) { return value.toExponential(2); }
   const rounded = Number(value.toPrecision(3));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded)) + 1e-9));
   return rounded.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -42,7 +45,7 @@ function tickSeconds(seconds) {
 
 function tickNumber(value) { return trimZeros(formatNumber(value)); }
 
-function trimZeros(digits) { return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits; }
+function trimZeros(digits) { return digits.includes(".") && !digits.includes("e") ? digits.replace(/\.?0+$/, "") : digits; }
 
 function formatTimes(value) { return known(value) ? formatNumber(value) + "\u00a0\u00d7" : DASH; }
 

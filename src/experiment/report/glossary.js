@@ -6,7 +6,8 @@ const GLOSSARY = {
   "turnaround":
     "Time from a task\u2019s arrival to its exit: waiting, running, and its own blocking together.",
   "percentile":
-    "p99 is the time that 99 % of the tasks do not exceed; p50 is the median. Computed over all tasks, exact.",
+    "p99 is the time that 99 % of the tasks do not exceed; p50 is the median. Computed over all tasks, exact. Of " +
+    "fewer than 1,000 tasks p99.9 is the slowest one, as p99.99 is of fewer than 10,000.",
   "slowdown":
     "Turnaround divided by what the task would take alone on the machine (its service demand and its own " +
     "blocking). 1 means never delayed; it makes short and long tasks comparable.",

@@ -6,10 +6,7 @@ function showTurnaround() {
   const tail = at("turnaround-view").value === "tail";
   const outcomes = visible();
   const lines = outcomes.map((outcome) => {
-    const { value, ppm } = outcome.turnaround_cdf;
-    const points = value.map((x, i) => ({ x, y: tail ? 1 - ppm[i] / 1e6 : ppm[i] / 1e6 }))
-      .filter((point) => point.x > 0 && (!tail || point.y > 5e-7));
-    return lineOf(policyOf(outcome), points);
+    return stairsOf(policyOf(outcome), outcome.turnaround_cdf, tail);
   });
   at("turnaround-sub").textContent = tail
     ? "Share of tasks not yet done after a time: the far right is what the unluckiest wait. Lower is better."
@@ -18,9 +15,9 @@ function showTurnaround() {
     x: { title: "turnaround (arrival to exit), logarithmic", log: true, format: tickSeconds },
     y: tail ? { title: "share of tasks still in the system, logarithmic", log: true, max: 1, format: formatShare }
       : { title: "share of tasks done", min: 0, max: 1, format: formatShare },
-    label: (point, name) => tail
-      ? `${name}: ${formatShare(point.y)} take longer than ${formatSeconds(point.x)}`
-      : `${name}: ${formatShare(point.y)} done within ${formatSeconds(point.x)}`,
+    label: (point, name) => name + ": " + (point.end
+      ? `the ${point.end} takes ${formatSeconds(point.x)}`
+      : formatShare(point.y) + (tail ? " take longer than " : " done within ") + formatSeconds(point.x)),
     onPolicy: togglePolicy,
     words: "Distribution of turnaround for " + names(outcomes) + ". The table below has the numbers.",
   });
@@ -190,23 +187,19 @@ function distributionTable(host, what, pick, seconds, better, unit = "") {
 function shareUpTo({ value, ppm }, limit) {
   if (value.length === 0) { return null; }
   const above = value.findIndex((v) => v > limit);
-  if (above === -1) { return 1; }
-  if (above === 0) { return 0; }
-  const part = (limit - value[above - 1]) / (value[above] - value[above - 1]);
-  return (ppm[above - 1] + part * (ppm[above] - ppm[above - 1])) / 1e6;
+  return above === 0 ? 0 : ppm.at(above === -1 ? -1 : above - 1) / 1e6;
 }
 
 function showRte() {
   const outcomes = visible();
   const lines = outcomes.map((outcome) => {
-    const { value, ppm } = outcome.rte_cdf;
-    const points = value.map((x, i) => ({ x, y: ppm[i] / 1e6 }));
-    return lineOf(policyOf(outcome), points.length > 0 ? [{ x: points[0].x, y: 0 }, ...points] : points);
+    return stairsOf(policyOf(outcome), outcome.rte_cdf, false);
   });
   showLines("chart-rte", lines, {
     x: { title: "run-time effectiveness: CPU time / turnaround", min: 0, max: 1, format: tickNumber },
     y: { title: "share of tasks at or below", min: 0, max: 1, format: formatShare },
-    label: (point, name) => `${name}: ${formatShare(point.y)} of tasks have RTE ${formatNumber(point.x)} or less`,
+    label: (point, name) => name + ": " + (point.end ? `the lowest is ${formatNumber(point.x)}`
+      : `${formatShare(point.y)} of tasks have RTE ${formatNumber(point.x)} or less`),
     onPolicy: togglePolicy,
     words: "Distribution of run-time effectiveness for " + names(outcomes) + ". The table below has the numbers.",
   });
@@ -392,10 +385,10 @@ function showOverhead() {
   ]);
   markBest(rows, "low");
   renderTable(at("table-overhead"), {
-    caption: "Where the machine\u2019s CPU time went" + captionOfSeeds(),
-    columns: [{ label: "policy" }, { label: "switching", unit: "% of CPU time" },
-      { label: "agent", unit: "% of CPU time" }, { label: "tasks", unit: "% of CPU time" },
-      { label: "events", unit: "to the agent" }, { label: "commands", unit: "of the agent" }],
+    caption: "Where the machine\u2019s CPU time went, and what the agent did" + captionOfSeeds(),
+    columns: [{ label: "policy" }, { label: "switching", unit: "%" }, { label: "agent", unit: "%" },
+      { label: "tasks", unit: "%" }, { label: "events", unit: "to the agent" },
+      { label: "commands", unit: "of the agent" }],
     rows,
   });
 }

@@ -116,6 +116,7 @@ function markBestOf(cells, better) {
 function spread(half, mean, factor = 1) {
   if (!known(half)) { return undefined; }
   if (half === 0) { return "\u00b1 0"; }
+  if (Math.abs((mean ?? 0) * factor) < TINY && mean) { return "\u00b1 " + formatNumber(half * factor); }
   const decimals = (formatNumber((mean ?? 0) * factor).split(".")[1] ?? "").length;
   const rounded = Number((half * factor).toFixed(decimals));
   const shown = rounded === 0 ? 10 ** -decimals : rounded;
@@ -127,11 +128,12 @@ function estimateCell([mean, half], format = formatNumber, more = {}) {
   return { text: format(mean), small: spread(half, mean), value: mean ?? undefined, ...more };
 }
 
-/** One unit for a column of times, that of its smallest value; none if they are too far apart for that. */
+/** One unit for a column of times, that of its smallest value; none if others would have five digits in it. */
 function columnUnit(values) {
   const sizes = values.filter((value) => known(value) && value > 0);
   if (sizes.length === 0) { return unitFor(1); }
-  return Math.max(...sizes) > 5000 * Math.min(...sizes) ? undefined : unitFor(Math.min(...sizes));
+  const unit = unitFor(Math.min(...sizes));
+  return Math.max(...sizes) * unit.factor >= 9995 && unit !== UNITS.at(-1) ? undefined : unit;
 }
 
 /** A time in the unit of its column, or in its own with the unit behind it. */

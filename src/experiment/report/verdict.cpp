@@ -144,8 +144,10 @@ template <class Ratio>
         (*most == contested ? (contested == 2 ? std::string{"both"} : "all " + format_count(contested))
                             : format_count(*most) + " of " + format_count(contested)) +
         " scenarios";
-    if (narrow_wins[best] > 0) {
-        verdict += " (in " + format_count(narrow_wins[best]) + " the seeds do not tell it apart from the next)";
+    if (narrow_wins[best] == *most) {
+        verdict += " (though in none do the seeds tell it apart from the next)";
+    } else if (narrow_wins[best] > 0) {
+        verdict += " (in " + format_count(narrow_wins[best]) + " of them the seeds do not tell it apart from the next)";
     }
     std::string const far = distance(oracle, baseline, name, options);
     return verdict + (far.empty() ? "" : ", on geometric average " + far) + '.';
