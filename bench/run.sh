@@ -40,7 +40,7 @@ done
 hpcsched_install "build program bench" "cache"
 build=$root/build/release
 cd "$root"
-if [ -f "$build/CMakeCache.txt" ]; then
+if [ -f "$build/build.ninja" ]; then
   cmake "$build" -DHPCSCHED_BUILD_BENCH=ON --log-level=WARNING >/dev/null
 else
   cmake --preset release -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF --log-level=WARNING >/dev/null

@@ -37,4 +37,7 @@ function(hpcsched_component name)
   install(EXPORT hpcsched_${name}_targets NAMESPACE hpcsched::
     FILE hpcsched-${name}-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hpcsched)
   set_property(GLOBAL APPEND PROPERTY HPCSCHED_COMPONENTS ${name})
+  # The targets that verify the headers are made when the component's folder ends. They compile each header alone;
+  # clang-tidy has every header in tests/house/odr.cpp and in the tests, and need not read each once more.
+  set(CMAKE_CXX_CLANG_TIDY "" PARENT_SCOPE)
 endfunction()

@@ -45,7 +45,7 @@ fi
 build=$root/build/release
 SECONDS=0
 # The tests have their own command; a build tree that has them keeps them.
-if [ ! -f "$build/CMakeCache.txt" ]; then
+if [ ! -f "$build/build.ninja" ]; then
   (cd "$root" && cmake --preset release --log-level=WARNING -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF \
     -DHPCSCHED_BUILD_BENCH=OFF -DHPCSCHED_WITH_MPI="$(hpcsched_switch mpi)" >/dev/null)
 fi
