@@ -26,8 +26,6 @@ struct serpt_config {
     double prior_weight = 1; ///< how many completions of a function all the others' are worth, >= 0
     duration ageing_bound{10'000'000'000}; ///< no runnable task goes longer without the CPU; `unlimited`: none
     duration ageing_turn{10'000'000};      ///< how long a task that waited so long runs, at most; > 0
-    double preemption_margin =
-        1.0; ///< a task takes a CPU if its index is below so much of the running one's; 0 < m <= 1
 };
 
 /// Checks the ranges named above.
@@ -41,9 +39,6 @@ struct serpt_config {
     }
     if (config.ageing_bound <= duration{0} || config.ageing_turn <= duration{0}) {
         return error{"serpt: ageing_bound and ageing_turn must be longer than 0"};
-    }
-    if (!(config.preemption_margin > 0 && config.preemption_margin <= 1)) {
-        return error{"serpt: preemption_margin must be above 0 and at most 1"};
     }
     return {};
 }
@@ -161,6 +156,7 @@ class serpt {
 
   private:
     static constexpr std::size_t no_seat = ~std::size_t{0};
+    static constexpr std::int64_t before_all = 0; ///< an octave part
     static constexpr timer_id ageing_timer{0};
 
     struct state {
@@ -183,8 +179,7 @@ class serpt {
     };
 
     struct waiting_entry {
-        std::int64_t octave_part = 0; ///< the index, to an eighth of an octave
-        duration index{};
+        std::int64_t octave_part = 0; ///< of its index
         std::uint64_t sequence = 0;
         task_id task{};
         std::uint64_t version = 0;
@@ -222,8 +217,9 @@ class serpt {
         s.review_at = o.review_at;
     }
 
-    /// The highest four bits of the index. What differs by less is noise of the learning: in order of arrival, tasks of
-    /// one function overtake each other less, which shortens the tail.
+    /// The highest four bits of an index: at least an eighth of its octave, and above `before_all`. What differs by
+    /// less is noise of the learning: tasks of one function are served in order of arrival, and none of them displaces
+    /// another, which would let the one with the largest index of its kind wait for as long as others come.
     [[nodiscard]] static std::int64_t to_octave_part(duration index) noexcept {
         auto const n = static_cast<std::uint64_t>(index.count());
         auto const shift = std::max(static_cast<int>(std::bit_width(n)) - 4, 0);
@@ -238,7 +234,7 @@ class serpt {
         s.waiting = true;
         s.waits_since = now;
         ++s.version;
-        waiting_.push(waiting_entry{to_octave_part(s.index), s.index, s.sequence, id, s.version});
+        waiting_.push(waiting_entry{to_octave_part(s.index), s.sequence, id, s.version});
         if (config_.ageing_bound != unlimited) {
             ageing_.push_back(ageing_entry{now, id, s.version});
         }
@@ -249,7 +245,7 @@ class serpt {
         return s != nullptr && s->waiting && s->version == version;
     }
 
-    /// The waiting task with the smallest index (to an eighth of an octave, then in order of arrival), or null.
+    /// The waiting task with the smallest index, of those in its octave part the earliest to arrive; or null.
     [[nodiscard]] waiting_entry const* best_waiting() {
         while (!waiting_.empty() && !current(waiting_.top().task, waiting_.top().version)) {
             waiting_.pop();
@@ -324,28 +320,28 @@ class serpt {
         outlook(s);
     }
 
-    [[nodiscard]] bool displaces(duration waiting_index, duration seated_index) const noexcept {
-        return static_cast<double>(waiting_index.count()) <
-               config_.preemption_margin * static_cast<double>(seated_index.count());
+    [[nodiscard]] static bool displaces(std::int64_t octave_part, state const& seated) noexcept {
+        return octave_part < to_octave_part(seated.index);
     }
 
     [[nodiscard]] bool displaced_by_waiting(state const& s) {
         waiting_entry const* const best = best_waiting();
-        return best != nullptr && displaces(best->index, s.index);
+        return best != nullptr && displaces(best->octave_part, s);
     }
 
-    /// The seat whose task has the largest index now, if `index` displaces it; none is held by an ageing turn.
-    [[nodiscard]] std::size_t seat_to_take(duration index, time_point now, bool by_age) {
+    /// The seat whose task has the largest index now, of those that an index in `octave_part` displaces; none is held
+    /// by an ageing turn.
+    [[nodiscard]] std::size_t seat_to_take(std::int64_t octave_part, time_point now) {
         std::size_t worst = no_seat;
         duration worst_index{};
         for (std::size_t i = 0; i < seats_.size(); ++i) {
             state& s = tasks_.at(seats_[i].task);
             // Until its review the index of a seated task only falls: the last known one is a bound.
-            if (s.aged || (!by_age && !displaces(index, s.index))) {
+            if (s.aged || !displaces(octave_part, s)) {
                 continue;
             }
             advance(seats_[i], s, now);
-            if ((by_age || displaces(index, s.index)) && (worst == no_seat || s.index > worst_index)) {
+            if (displaces(octave_part, s) && (worst == no_seat || s.index > worst_index)) {
                 worst = i;
                 worst_index = s.index;
             }
@@ -360,7 +356,7 @@ class serpt {
             task_id const id = best->task;
             std::size_t at = free_seat();
             if (at == no_seat) {
-                at = seat_to_take(best->index, now, false);
+                at = seat_to_take(best->octave_part, now);
                 if (at == no_seat) {
                     break;
                 }
@@ -386,7 +382,7 @@ class serpt {
                 sit_down(id, free, true, now, out);
                 continue;
             }
-            std::size_t const at = seat_to_take(duration{0}, now, true);
+            std::size_t const at = seat_to_take(before_all, now);
             if (at == no_seat) {
                 break; // every seat serves an ageing turn; the next one to end comes back here
             }
