@@ -58,6 +58,24 @@ struct serpt_config {
 /// is another half: *no runnable task goes without the CPU for longer than `ageing_bound`*, at any load, plus the time
 /// that commands and context switches take.
 ///
+/// **How near to the oracle.** Simulated: SFS's mix of Table I, +-25 % within a function, 12 CPUs, Poisson arrivals at
+/// load 1.0, 40 runs of 10,000 tasks (seeds 1001 to 1040). Means over the runs, as multiples of the SRPT oracle's; the
+/// 95 % interval of p99 is +-0.08.
+///
+/// | order                                                                     | mean | p99  | p99.9 | slowest |
+/// |---------------------------------------------------------------------------|------|------|-------|---------|
+/// | every function known from the start, no costs, first come first served    | 1.12 | 1.28 | 0.16  | 0.10    |
+/// | the same, last come first served among tasks of one function              | 1.11 | 0.75 | 1.33  | 1.10    |
+/// | the same, the oracle's order among tasks of one function                  | 1.01 | 0.93 | 0.98  | 0.99    |
+/// | `serpt`, no costs                                                         | 1.12 | 1.28 | 0.16  | 0.10    |
+/// | `serpt` on Linux: costs, and the fair server's 5 % for those who wait     | 1.14 | 1.31 | 0.16  | 0.10    |
+///
+/// So learning costs nothing that can be seen, the fair server a little, and the distance at p99 is the order among the
+/// tasks of one function. There the oracle starves the longest. About forty blind orders were tried. Those below 1.10
+/// have two to six times the p99.9 of the kernel left to itself, or put one task in a thousand behind all others: that
+/// leaves p99.9 as it is, gets p99 to 1.05 to 1.13 without costs, but on Linux to 1.14 at best, and those few take as
+/// long as under the oracle. `serpt` does not.
+///
 /// \complexity per event O(log tasks + CPUs + bins of the histograms)
 /// \thread_safety none; confine to the driver's thread
 /// \source shortest expected remaining processing time: Smith 1978; the index: `expected_completion`; seats: SFS
