@@ -42,7 +42,6 @@ class fcfs {
         } else {
             queue_.push_back(e);
         }
-        e.left_at = never;
         ++waiting_;
     }
 

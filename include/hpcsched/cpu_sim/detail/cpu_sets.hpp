@@ -20,20 +20,23 @@ class idle_set {
     explicit idle_set(std::uint32_t cpus) : cpus_{cpus} {
         HPCSCHED_ASSERT(cpus <= cpu::cpu_mask::cpu_count_max);
         for (std::uint32_t i = 0; i < cpus; ++i) {
-            toggle(cpu_id{i});
+            set(cpu_id{i}, true);
         }
     }
 
-    /// The busy CPU is idle now, or the idle one busy.
-    void toggle(cpu_id cpu) noexcept {
+    void set(cpu_id cpu, bool is_idle) noexcept {
         std::uint64_t const bit = std::uint64_t{1} << (cpu.value % 64);
         std::uint64_t& word = words_[cpu.value / 64];
-        word ^= bit;
-        count_ += (word & bit) != 0 ? 1U : ~0U;
+        word = is_idle ? word | bit : word & ~bit;
     }
 
-    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] std::size_t count() const noexcept {
+        std::size_t sum = 0;
+        for (std::uint32_t w = 0; w * 64 < cpus_; ++w) {
+            sum += static_cast<std::size_t>(std::popcount(words_[w]));
+        }
+        return sum;
+    }
     [[nodiscard]] bool contains(cpu_id cpu) const noexcept {
         return ((words_[cpu.value / 64] >> (cpu.value % 64)) & 1U) != 0;
     }
@@ -41,18 +44,16 @@ class idle_set {
     /// An idle CPU that `affinity` (null: every CPU) allows: `preferred` if it is one, else the lowest; the
     /// number of CPUs if there is none.
     [[nodiscard]] cpu_id find(cpu_id preferred, cpu::cpu_mask const* affinity) const noexcept {
-        if (empty()) {
-            return cpu_id{cpus_};
+        for (std::uint32_t w = 0; w * 64 < cpus_; ++w) {
+            if (words_[w] != 0) {
+                if (affinity != nullptr) {
+                    return find_allowed(preferred, *affinity);
+                }
+                std::uint32_t const lowest = w * 64 + static_cast<std::uint32_t>(std::countr_zero(words_[w]));
+                return contains(preferred) ? preferred : cpu_id{lowest};
+            }
         }
-        if (affinity != nullptr) {
-            return find_allowed(preferred, *affinity);
-        }
-        std::uint32_t w = 0;
-        while (words_[w] == 0) {
-            ++w;
-        }
-        std::uint32_t const lowest = w * 64 + static_cast<std::uint32_t>(std::countr_zero(words_[w]));
-        return contains(preferred) ? preferred : cpu_id{lowest};
+        return cpu_id{cpus_};
     }
 
   private:
@@ -70,7 +71,6 @@ class idle_set {
 
     std::array<std::uint64_t, cpu::cpu_mask::cpu_count_max / 64> words_{};
     std::uint32_t cpus_;
-    std::uint32_t count_ = 0;
 };
 
 /// CPUs in line, each of them once.

@@ -15,11 +15,10 @@ namespace hpcsched::cpu_sim::detail {
 /// Of the size of two cache lines, so that finding that of a CPU takes no multiplication.
 template <class Task>
 struct alignas(64) cpu_state {
-    Task* current = nullptr;    ///< null: idle
-    time_point run_since{};     ///< up to when `current` has been accounted; in the future while switching
-    duration slice = unlimited; ///< what its class gave it
-    time_point slice_end = never;
-    time_point retry_at = never; ///< when a throttled class may be asked again
+    Task* current = nullptr;      ///< null: idle
+    time_point run_since{};       ///< up to when `current` has been accounted; in the future while switching
+    time_point slice_end = never; ///< of what its class gave it
+    time_point retry_at = never;  ///< when a throttled class may be asked again
 
     Task* outgoing = nullptr; ///< ran until this instant and may yet be picked again, without a switch
     switch_reason outgoing_reason{};

@@ -140,9 +140,8 @@ class dispatcher : protected placement<IsSteered, Classes...> {
             since = switch_to(cpu, t, since);
         }
         c.run_since = since;
-        c.slice = slice;
-        c.slice_end = saturating_add(since, slice);
-        this->template arm_running<K>(cpu, t, since, slice);
+        c.slice_end = slice == unlimited ? never : saturating_add(since, slice);
+        this->template arm_running<K>(cpu, t, since, c.slice_end);
     }
 
     /// Tells the observer that the task which ran before does so no more.
@@ -163,8 +162,9 @@ class dispatcher : protected placement<IsSteered, Classes...> {
         duration const cost = cpus_[cpu.value].last_sequence == t.sequence ? duration{0} : config_.context_switch_cost;
         summary_.switch_time += cost;
         time_point const since = now + cost;
-        bool const has_moved = static_cast<int>(t.first_run != never) & static_cast<int>(t.cpu != cpu);
-        if (has_moved) {
+        if (t.first_run == never) { // asked first: which CPU it is cannot be predicted
+            t.first_run = since;
+        } else if (t.cpu != cpu) {
             ++t.migrations;
             ++summary_.migrations;
             t.demand += config_.migration_cost;
@@ -172,7 +172,6 @@ class dispatcher : protected placement<IsSteered, Classes...> {
             t.stop_at += config_.migration_cost;
             summary_.migration_time += config_.migration_cost;
         }
-        t.first_run = t.first_run == never ? since : t.first_run;
         t.cpu = cpu;
         observer_.on_run(cpu, t.id, since);
         return since;

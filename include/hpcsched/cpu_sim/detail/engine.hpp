@@ -71,10 +71,15 @@ class engine : agent_port<Agent, Observer, Classes...> {
             time_point const fluid_event = next_fluid_completion();
             time_point const queued = events_.next_time();
             time_point const first = earlier(earlier(cpu_event, fluid_event), queued);
-            if (first > next_arrival_ || (next_arrival_ == never && tasks_.alive() == 0)) {
+            if (first > next_arrival_) {
                 return;
             }
-            HPCSCHED_ASSERT(first != never); // a task is alive, so something will happen
+            if (next_arrival_ == never) {
+                if (tasks_.alive() == 0) {
+                    return;
+                }
+                HPCSCHED_ASSERT(first != never); // a task is alive, so something will happen
+            }
             HPCSCHED_ASSERT(first >= now_);
             now_ = first;
             ++summary_.event_count;
@@ -140,14 +145,14 @@ class engine : agent_port<Agent, Observer, Classes...> {
         t.cpu_time = duration{0};
         t.remaining = from.service;
         t.demand = from.service;
-        t.state = task_state::waiting;
         t.first_run = never;
         t.cpu = cpu_id{};
-        if (!from.blocking.empty() || !t.segments.empty()) { // nearly always both are: spares the call
+        t.stop_at = from.service;
+        t.segments_left = from.blocking.size();
+        if (t.segments_left > 0) { // seldom, so what the last task left there stays
             t.segments = from.blocking;
+            t.stop_at = t.segments.front().after_cpu;
         }
-        t.next_segment = 0;
-        t.stop_at = t.segments.empty() ? from.service : t.segments[0].after_cpu;
         t.service = from.service;
         t.blocked = duration{0};
         t.memory_mb = from.memory_mb;
@@ -176,7 +181,7 @@ class engine : agent_port<Agent, Observer, Classes...> {
 
     /// The current task of `cpu` has come to its next stop: it blocks or exits.
     void leave_cpu(cpu_id cpu, task_type& t) {
-        if (t.next_segment == t.segments.size()) {
+        if (t.segments_left == 0) {
             vacate(cpu, t, cpu::dequeue_reason::exited, switch_reason::exited);
             exit(t);
         } else {
@@ -200,10 +205,10 @@ class engine : agent_port<Agent, Observer, Classes...> {
 
     /// `t` has done the work up to its next segment and is in no queue.
     void block(task_type& t) {
-        workload::blocking_segment const& segment = t.segments[t.next_segment];
-        ++t.next_segment;
+        workload::blocking_segment const& segment = t.segments[t.segments.size() - t.segments_left];
+        --t.segments_left;
         duration const next_stop =
-            t.next_segment == t.segments.size() ? t.service : t.segments[t.next_segment].after_cpu;
+            t.segments_left == 0 ? t.service : t.segments[t.segments.size() - t.segments_left].after_cpu;
         t.stop_at = t.cpu_time + (next_stop - segment.after_cpu);
         t.state = task_state::blocked;
         t.blocked += segment.length;
@@ -251,7 +256,7 @@ class engine : agent_port<Agent, Observer, Classes...> {
         }
         bool const done = t->cpu_time >= t->stop_at && c.run_since <= now_;
         if constexpr (is_steered) {
-            if (t->cpu_time >= t->cpu_timer_at && !(done && t->next_segment == t->segments.size())) {
+            if (t->cpu_time >= t->cpu_timer_at && !(done && t->segments_left == 0)) {
                 t->cpu_timer_at = unlimited;
                 this->arm(cpu);
                 this->fire_cpu_timer(*t);
@@ -286,7 +291,7 @@ class engine : agent_port<Agent, Observer, Classes...> {
                 if (due) {
                     tell(cpu::cpu_timer_fired{t.id, t.cpu_time});
                 }
-            } else if (t.next_segment < t.segments.size()) {
+            } else if (t.segments_left > 0) {
                 block(t);
             } else {
                 exit(t);

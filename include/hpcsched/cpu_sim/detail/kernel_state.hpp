@@ -143,9 +143,10 @@ class kernel_state {
 
     /// `cpu`, which has no task, counts as idle or not.
     void set_idle(cpu_id cpu, bool to_idle) noexcept {
-        if (idle_.contains(cpu) != to_idle) {
-            idle_.toggle(cpu);
-            if constexpr (last_is_fluid && class_count > 1) {
+        bool const has_changed = idle_.contains(cpu) != to_idle;
+        idle_.set(cpu, to_idle);
+        if constexpr (last_is_fluid && class_count > 1) {
+            if (has_changed) {
                 fluid().set_capacity(idle_.count(), now_);
             }
         }
@@ -160,7 +161,7 @@ class kernel_state {
         } else {
             classes_type::with_class(c.current->class_index, [&]<std::size_t K>(index<K>) {
                 if constexpr (!queues_at<K>::is_fluid) {
-                    this->template arm_running<K>(cpu, *c.current, c.run_since, c.slice);
+                    this->template arm_running<K>(cpu, *c.current, c.run_since, c.slice_end);
                 }
             });
         }
@@ -174,11 +175,11 @@ class kernel_state {
         deadlines_.set(cpu.value, later(earlier(c.retry_at, c.starved_at), now_));
     }
 
-    /// `t`, of class K, runs on `cpu` since then with that slice.
+    /// `t`, of class K, runs on `cpu` since then with a slice up to that end.
     template <std::size_t K>
-    void arm_running(cpu_id cpu, task_type const& t, time_point since, duration slice) {
+    void arm_running(cpu_id cpu, task_type const& t, time_point since, time_point slice_end) {
         time_point at = saturating_add(since, time_to_stop(t));
-        at = earlier(at, slice_deadline<K>(cpu, since, slice));
+        at = earlier(at, slice_deadline<K>(cpu, since, slice_end));
         if constexpr (class_count > 1) {
             update_starvation<K>(cpu);
             at = earlier(at, earlier(cpus_[cpu.value].retry_at, cpus_[cpu.value].starved_at));
@@ -191,8 +192,8 @@ class kernel_state {
 
     /// When the slice of the task that runs on `cpu` takes the CPU from it; `never` while nobody waits for it.
     template <std::size_t K>
-    [[nodiscard]] time_point slice_deadline(cpu_id cpu, time_point since, duration slice) noexcept {
-        if (slice == unlimited) {
+    [[nodiscard]] time_point slice_deadline(cpu_id cpu, time_point since, time_point slice_end) noexcept {
+        if (slice_end == never) {
             return never;
         }
         if constexpr (queues_at<K>::is_per_cpu) {
@@ -200,7 +201,7 @@ class kernel_state {
                 return never;
             }
         }
-        time_point const end = later(cpus_[cpu.value].slice_end, now_);
+        time_point const end = later(slice_end, now_);
         return queues_at<K>::ends_slices_at_tick ? next_tick(end, since) : end;
     }
 

@@ -232,9 +232,7 @@ class placement : protected kernel_state<IsSteered, Classes...> {
             mark(cpu);
         } else {
             arm(cpu);
-            if (!idle_.empty()) {
-                kick_idle(t);
-            }
+            kick_idle(t);
         }
         arm_balance();
     }

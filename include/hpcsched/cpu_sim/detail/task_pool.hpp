@@ -41,8 +41,8 @@ struct task : cpu::task_info {
     duration demand{};                 ///< CPU time it needs in all: its service and what migrations cost
     duration stop_at{};                ///< CPU time at which it blocks or exits
     duration cpu_timer_at = unlimited; ///< CPU time at which the agent wants to be told
-    std::size_t next_segment = 0;      ///< the blocking segment it runs towards; segments.size(): its exit
-    std::vector<workload::blocking_segment> segments;
+    std::size_t segments_left = 0; ///< of the last in `segments`, towards the first of which it runs; 0: to its exit
+    std::vector<workload::blocking_segment> segments; ///< what lies before those that are left counts no more
 
     time_point first_run = never;
     duration service{};
