@@ -76,13 +76,14 @@ class idle_set {
 /// CPUs in line, each of them once.
 class pending_cpus {
   public:
-    [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
+    /// No CPU.
+    static constexpr cpu_id nobody{cpu::cpu_mask::cpu_count_max};
 
     /// \pre `cpu` is not in line
     void push(cpu_id cpu) noexcept { ring_[end_++ % ring_.size()] = cpu; }
 
-    /// \pre !empty()
-    [[nodiscard]] cpu_id pop() noexcept { return ring_[first_++ % ring_.size()]; }
+    /// Takes the first out; `nobody` where there is none.
+    [[nodiscard]] cpu_id pop() noexcept { return first_ == end_ ? nobody : ring_[first_++ % ring_.size()]; }
 
   private:
     std::array<cpu_id, cpu::cpu_mask::cpu_count_max> ring_{};

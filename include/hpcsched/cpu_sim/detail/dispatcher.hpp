@@ -35,12 +35,13 @@ class dispatcher : protected placement<IsSteered, Classes...> {
     template <class Config>
     dispatcher(Config const& config, Observer& observer) : below{config}, observer_{observer} {}
 
-    /// Lets every marked CPU choose; choosing may mark others.
-    void flush() {
-        while (!pending_.empty()) {
-            choose(pending_.pop());
+    /// Lets every marked CPU choose, `first` before them; choosing may mark others.
+    void flush(cpu_id first) {
+        for (cpu_id cpu = first; cpu != pending_cpus::nobody; cpu = pending_.pop()) {
+            choose(cpu);
         }
     }
+    void flush() { flush(pending_.pop()); }
 
     void choose(cpu_id cpu) {
         cpus_[cpu.value].must_choose = false;

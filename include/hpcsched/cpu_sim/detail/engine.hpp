@@ -65,8 +65,9 @@ class engine : agent_port<Agent, Observer, Classes...> {
     /// Handles all events up to the next arrival, which comes after what is simultaneous with it; without one, all
     /// until no task is left.
     void work_until_arrival() {
+        cpu_id due = this->pending_.pop(); // to choose again
         for (;;) {
-            flush();
+            flush(due);
             time_point const cpu_event = deadlines_.next_time();
             time_point const fluid_event = next_fluid_completion();
             time_point const queued = events_.next_time();
@@ -85,12 +86,15 @@ class engine : agent_port<Agent, Observer, Classes...> {
             ++summary_.event_count;
             // The order of simultaneous events: CPUs (lower first), the fluid class, the queue by phase.
             if (cpu_event == first) {
-                on_cpu_event(cpu_id{static_cast<std::uint32_t>(deadlines_.earliest())});
-            } else if (last_is_fluid && fluid_event == first) {
+                due = on_cpu_event(cpu_id{static_cast<std::uint32_t>(deadlines_.earliest())});
+                continue;
+            }
+            if (last_is_fluid && fluid_event == first) {
                 on_fluid_event();
             } else {
                 on_queued_event();
             }
+            due = this->pending_.pop();
         }
     }
 
@@ -198,8 +202,8 @@ class engine : agent_port<Agent, Observer, Classes...> {
         cpus_[cpu.value].last_sequence = t.sequence;
         if constexpr (is_steered) {
             this->set_idle(cpu, true); // the agent may send a task here before the CPU chooses
+            this->mark(cpu);
         }
-        this->mark(cpu);
         observer_.on_stop(cpu, t.id, seen, now_);
     }
 
@@ -246,27 +250,33 @@ class engine : agent_port<Agent, Observer, Classes...> {
     // --- events ------------------------------------------------------------------------------------------------
 
     /// Something on `cpu` has come due.
-    void on_cpu_event(cpu_id cpu) {
-        cpu_type& c = cpus_[cpu.value];
+    /// \return the CPU that has to choose first: this one where no agent has its say before
+    [[nodiscard]] cpu_id on_cpu_event(cpu_id cpu) {
         settle(cpu);
-        task_type* const t = c.current;
-        if (t == nullptr) {
+        if (task_type* const t = cpus_[cpu.value].current) {
+            on_task_due(cpu, *t);
+        } else if constexpr (is_steered) {
             this->mark(cpu); // a throttled class may be served again
-            return;
         }
-        bool const done = t->cpu_time >= t->stop_at && c.run_since <= now_;
+        return is_steered ? this->pending_.pop() : cpu;
+    }
+
+    void on_task_due(cpu_id cpu, task_type& t) {
+        bool const done = t.cpu_time >= t.stop_at && cpus_[cpu.value].run_since <= now_;
         if constexpr (is_steered) {
-            if (t->cpu_time >= t->cpu_timer_at && !(done && t->segments_left == 0)) {
-                t->cpu_timer_at = unlimited;
+            if (t.cpu_time >= t.cpu_timer_at && !(done && t.segments_left == 0)) {
+                t.cpu_timer_at = unlimited;
                 this->arm(cpu);
-                this->fire_cpu_timer(*t);
+                this->fire_cpu_timer(t);
                 return;
             }
         }
         if (done) {
-            leave_cpu(cpu, *t);
-        } else {
-            this->update_fair_server(cpu);
+            leave_cpu(cpu, t);
+            return;
+        }
+        this->update_fair_server(cpu);
+        if constexpr (is_steered) {
             this->mark(cpu);
         }
     }

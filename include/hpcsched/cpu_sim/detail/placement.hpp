@@ -129,15 +129,19 @@ class placement : protected kernel_state<IsSteered, Classes...> {
     template <std::size_t K>
     [[nodiscard]] cpu_id victim_of(task_type& t) {
         cpu_id const none{config_.cpu_count};
-        cpu_id victim = none;
-        for (std::uint32_t i = 0; i < config_.cpu_count; ++i) {
-            if (may_displace<K>(t, cpu_id{i})) {
-                settle_class<K>(cpu_id{i});
-                victim = victim == none || gives_way_before<K>(cpu_id{i}, victim, t) ? cpu_id{i} : victim;
-            }
+        cpu_id victim{0};
+        while (victim != none && !may_displace<K>(t, victim)) {
+            ++victim.value;
         }
         if (victim == none) {
             return none;
+        }
+        settle_class<K>(victim);
+        for (std::uint32_t i = victim.value + 1; i < config_.cpu_count; ++i) {
+            if (may_displace<K>(t, cpu_id{i})) {
+                settle_class<K>(cpu_id{i});
+                victim = gives_way_before<K>(cpu_id{i}, victim, t) ? cpu_id{i} : victim;
+            }
         }
         task_type& current = *cpus_[victim.value].current;
         bool const gives_way = !below::template is_of_class<K>(current) ||
