@@ -130,7 +130,7 @@ BENCHMARK_CAPTURE(bm_agent, hands_off, cpu::hands_off{});
 BENCHMARK_CAPTURE(bm_agent, sfs, cpu::sfs{});
 BENCHMARK_CAPTURE(bm_agent, sfs_repository, cpu::sfs{cpu::sfs_config::repository()});
 BENCHMARK_CAPTURE(bm_agent, alps, cpu::alps{});
-BENCHMARK_CAPTURE(bm_agent, alps_all_samples, cpu::alps{cpu::alps_config{.all_samples = true}});
+BENCHMARK_CAPTURE(bm_agent, alps_one_share, cpu::alps{cpu::alps_config{.all_samples = false}});
 BENCHMARK_CAPTURE(bm_agent, alps_one_sample_of_all, cpu::alps{cpu::alps_config{.sample_every = 1}});
 BENCHMARK_CAPTURE(bm_agent, alps_nice, cpu::alps{cpu::alps_config{.actuator = cpu::alps_actuator::nice_levels}});
 BENCHMARK_CAPTURE(bm_agent, alps_linear_regression, basic_alps<cpu::linear_regression_trainer, srpt_replay>{});

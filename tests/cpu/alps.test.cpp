@@ -228,22 +228,24 @@ TEST_SUITE("alps: learning") {
         CHECK(script.agent().slice(a) == 20ms);
     }
 
-    TEST_CASE("alps: every c-th finished request on c CPUs is replayed") {
-        auto script = script_of({}, 3);
-        for (std::uint32_t i = 0; i < 9; ++i) {
-            script.at(i * 100ms).arrives(i, i);
-            script.exits(i, 1ms);
-        }
-        script.at(5s).timer(0, 0s);
-        for (std::uint32_t i = 0; i < 9; ++i) {
-            CHECK(script.agent().rank(function_id{i}) == (i % 3 == 2 ? 1 : 0));
+    TEST_CASE("alps: every finished request of the window is replayed, or every c-th on c CPUs where so configured") {
+        for (bool const all : {true, false}) {
+            auto script = script_of({.all_samples = all}, 3);
+            for (std::uint32_t i = 0; i < 9; ++i) {
+                script.at(i * 100ms).arrives(i, i);
+                script.exits(i, 1ms);
+            }
+            script.at(5s).timer(0, 0s);
+            for (std::uint32_t i = 0; i < 9; ++i) {
+                CHECK(script.agent().rank(function_id{i}) == (all || i % 3 == 2 ? 1 : 0));
+            }
         }
     }
 
-    TEST_CASE("alps: with all samples every request is replayed, but only with those of its own sample") {
+    TEST_CASE("alps: a request is replayed only with those of its own sample") {
         // Two CPUs, so two samples: of the requests that finish first, third .. and of the others. Requests of 10 and
         // 20 ms in the first, of 30 and 40 ms in the second, all at once.
-        auto script = script_of({.all_samples = true}, 2);
+        auto script = script_of({}, 2);
         for (std::uint32_t const i : {0U, 1U, 2U, 3U}) {
             script.at(0ms).arrives(i, i);
         }
@@ -258,9 +260,8 @@ TEST_SUITE("alps: learning") {
         CHECK(script.agent().rank(function_id{3}) == 3); // 30 ms
     }
 
-    TEST_CASE("alps: with all samples a function's runs are in order of time, whatever their sample") {
-        basic_alps<linear_regression_trainer, srpt_replay> agent{
-            alps_config{.all_samples = true, .tuning = {.alpha = 1, .beta = 0}}};
+    TEST_CASE("alps: a function's runs are in order of time, whatever their sample") {
+        basic_alps<linear_regression_trainer, srpt_replay> agent{alps_config{.tuning = {.alpha = 1, .beta = 0}}};
         agent_script<basic_alps<linear_regression_trainer, srpt_replay>> script{agent};
         script.start(2);
         for (std::uint32_t i = 0; i < 4; ++i) {
@@ -421,7 +422,7 @@ TEST_CASE("alps: keeps the rules of an agent, whatever its options") {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         for (std::uint32_t const cpus : {1U, 3U, 24U}) {
             for (alps_config const& config :
-                 {alps_config{.window = 100ms}, alps_config{.window = 100ms, .all_samples = true}, nice, repository}) {
+                 {alps_config{.window = 100ms}, alps_config{.window = 100ms, .all_samples = false}, nice, repository}) {
                 for (std::string const& each : testing::check_scheduling_agent(
                          [&] { return alps{config}; }, {.seed = seed, .cpu_count = cpus, .step_count = 1000})) {
                     FAIL_CHECK(each);

@@ -299,7 +299,7 @@ TEST_CASE("cfs: min_vruntime never falls") {
 }
 
 TEST_CASE("ranked_cfs: lower ranks run first, those without a rank before all, equals by age") {
-    // ALPS section 4.2: the order hook
+    // ALPS (ATC'24), section 5.3, listings 3 and 4: the order hook
     one_cpu<ranked_cfs> cpu{cfs_config{}, 1ms};
     int const ranks[] = {3, 1, 2, 0, 1};
     for (int const rank : ranks) {
@@ -312,7 +312,7 @@ TEST_CASE("ranked_cfs: lower ranks run first, those without a rank before all, e
 }
 
 TEST_CASE("ranked_cfs: a task keeps the CPU until it has run for its own slice, and is then an ordinary one") {
-    // ALPS section 4.2: the slice hook
+    // ALPS (ATC'24), section 5.3, listings 1 and 2: the slice hook
     one_cpu<ranked_cfs> cpu{cfs_config{}, 1ms};
     cpu.add().info.slice = 50ms;
     cpu.add();

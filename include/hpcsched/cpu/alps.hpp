@@ -25,8 +25,8 @@ namespace hpcsched::cpu {
 
 /// Learns from each window of finished requests how SRPT would have run them, and asks a fair kernel to do alike.
 ///
-/// At the end of every window of W, the finished requests, thinned out to the share of one CPU, are replayed under SRPT
-/// with their CPU times known. For each function,
+/// At the end of every window of W, its finished requests are dealt out among as many CPUs as there are, and each CPU's
+/// share is replayed on one CPU under SRPT with the CPU times known. For each function,
 /// * the mean time that its requests waited for their first run gives its place in the order, its rank: shortest first;
 /// * the lengths of its uninterrupted runs give its slice: a forecast (`Trainer`) of the next one, less where the runs
 ///   vary much (unpredictability), less where the CPUs are busy (overload).
@@ -39,14 +39,18 @@ namespace hpcsched::cpu {
 ///             requests. Allocates only beyond the largest window, and the most tasks and functions, seen so far
 /// \thread_safety none; confine to the driver's thread
 /// \source Fu, Shi, Wang, Chen, Cheng, "ALPS: An adaptive learning, priority OS scheduler for serverless functions",
-///         USENIX ATC'24. Deviations:
-///         * The sample is every c-th finished request on c CPUs, not a random one. `all_samples` is this library's.
+///         USENIX ATC'24, section 5. Deviations:
+///         * The paper simulates "the function trace collected from the sliding window" and does not say on how many
+///           CPUs. Its program replays one CPU's share on one CPU and drops the rest, and the SRPT of its figure 6 is
+///           that of one CPU too (G4 takes 50.7 s; one CPU has 30 s here, 24 with one queue 4 s). Here every share is
+///           replayed, so that no request of the window is dropped. With one share of 24 (`all_samples` = false) a
+///           window shows 40 requests of 50 functions, and long functions that happened not to wait are ranked first.
+///         * A share is every c-th finished request on c CPUs, not a random one.
 ///         * A request that arrived before the window began is replayed as if it had arrived just then. What it
-///         competed
-///           with before is not in the log any more, so the longest requests would seem never to have waited, and come
-///           first; the paper does not say.
-///         * Functions that a window did not see keep their wait and their forecast, and are ranked with the others:
-///           as requests are thinned out, that often hits rare (long) functions, which would otherwise come first.
+///           competed with before is not in the log any more, so the longest requests would seem never to have waited,
+///           and come first; the paper does not say.
+///         * Functions that a window did not see keep their wait and their forecast, and are ranked with the others;
+///           the paper ranks those that it saw. That hits rare (long) functions, which would otherwise come first.
 ///         * Functions of equal wait have equal rank, so the kernel's fair order decides between them.
 ///         * The CPU utilisation is that of the steered tasks over the window.
 template <slice_trainer Trainer, srpt_approximator Approximator>
@@ -401,7 +405,7 @@ class basic_alps {
     std::uint64_t finished_count_ = 0;
     std::int32_t rank_count_ = 0;
     task_map<entry> tasks_;
-    std::vector<finished_request> finished_; ///< the sample of the present window
+    std::vector<finished_request> finished_; ///< of the present window, as far as they are to be replayed
     std::vector<function_entry> functions_;  ///< by function_id
     std::vector<function_id> known_;         ///< in order of rank
     std::vector<function_id> seen_;          ///< in the window that is being learned from

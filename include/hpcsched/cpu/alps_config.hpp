@@ -14,7 +14,7 @@
 namespace hpcsched::cpu {
 
 /// How a learned slice is trimmed; the defaults are the paper's.
-/// \source ALPS, Fu et al., ATC'24, unpredictability tuning and overload tuning
+/// \source ALPS, Fu et al., ATC'24, section 5.2.2, equations (2) and (3)
 struct alps_tuning {
     double alpha = 2;                 ///< the slice is alpha x the forecast ..., >= 0
     double beta = 1;                  ///< ... less beta x the standard deviation of the runs, >= 0
@@ -58,22 +58,23 @@ enum class alps_actuator : std::uint8_t {
 /// Parameters of `alps`; the defaults are the paper's.
 struct alps_config {
     duration window{5'000'000'000};  ///< W: requests are collected for so long, then learned from, > 0
-    std::uint32_t sample_every = 0;  ///< every so many-th finished request is replayed; 0: as many as there are CPUs
-    bool all_samples = false;        ///< true: each sample of so many is replayed by itself, and all are learned from
-                                     ///< together: less noise at the same load. The paper replays one
+    std::uint32_t sample_every = 0;  ///< a sample is every so many-th finished request; 0: as many as there are CPUs
+    bool all_samples = true;         ///< each sample is replayed by itself, and all are learned from together; false:
+                                     ///< one of them is replayed, the others are thrown away
     std::size_t sample_max = 10'000; ///< most requests replayed, those of latest arrival, >= 1
     duration min_quantum{0};         ///< of the replay: shortest run before another job takes its place, >= 0
     alps_tuning tuning{};
     alps_actuator actuator = alps_actuator::ranks;
     alps_quirks quirks{};
 
-    /// As the published program with its default options: a window of 12 s, every 24th request and at most 100 of
-    /// them, a quantum of 8 ms, alpha = 1, and every quirk.
+    /// As the published program with its default options: a window of 12 s, one sample of every 24th request and at
+    /// most 100 of them, a quantum of 8 ms, alpha = 1, and every quirk.
     ///
     /// The program samples at random; this samples evenly.
     [[nodiscard]] static alps_config repository() noexcept {
         return {.window = duration{12'000'000'000},
                 .sample_every = 24,
+                .all_samples = false,
                 .sample_max = 100,
                 .min_quantum = duration{8'000'000},
                 .tuning = {.alpha = 1},

@@ -80,11 +80,11 @@ struct rank_order {
 /// Virtual times are integers, rounded up; slices are rounded down.
 ///
 /// \complexity O(1) to enqueue, O(log waiting) amortised to pick and dequeue
-/// \source Linux 5.15, in its effect, and for `rank_order` ALPS section 4.2 (the hooks in entity_before and
-/// __schedule).
-///         Deviations: one level, no groups; no buddies; the slice is computed when the task is picked, not at every
-///         tick, so tasks that join later shorten only the next one; in ALPS's kernel not even real-time tasks preempt
-///         a slice, here they do, and the slice then begins anew.
+/// \source Linux 5.15, in its effect, and for `rank_order` ALPS (ATC'24), section 5.3, listings 1 to 4 (the hooks in
+///         entity_before and __schedule; wake-up preemption is not hooked). Deviations: one level, no groups; no
+///         buddies; the slice is computed when the task is picked, not at every tick, so tasks that join later shorten
+///         only the next one; in ALPS's kernel not even real-time tasks preempt a slice, here they do, and the slice
+///         then begins anew.
 template <class Order>
 class basic_cfs {
   public:
