@@ -5,6 +5,7 @@
 /// \file
 /// All of hpcsched::cpu; a program that is built often includes what it uses instead.
 
+#include <hpcsched/cpu/all_real_time.hpp>
 #include <hpcsched/cpu/alps.hpp>
 #include <hpcsched/cpu/alps_config.hpp>
 #include <hpcsched/cpu/alps_linear_regression.hpp>

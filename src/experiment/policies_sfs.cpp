@@ -25,6 +25,13 @@ void add_sfs_policies(policy_registry& policies) {
                   .kernel = "rt, cfs (Linux 5.15)",
                   .agent = "sfs",
                   .run = simulate_on<linux_cfs>(&old_linux_config<linux_cfs>, paper)});
+    policies.add({.name = "sfs-ranks",
+                  .description = "SFS on ALPS's hooks, without real time: the SFS that ALPS was compared with",
+                  .kernel = "rt, ranked_cfs (ALPS's kernel)",
+                  .agent = "sfs, ranks",
+                  .run = simulate_on<linux_alps>(&old_linux_config<linux_alps>, [](cell_inputs const&) {
+                      return cpu::sfs{cpu::sfs_config{.actuator = cpu::sfs_actuator::ranks}};
+                  })});
 }
 
 } // namespace hpcsched::experiment

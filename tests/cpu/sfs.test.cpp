@@ -261,6 +261,21 @@ TEST_SUITE("sfs: the worker") {
     }
 }
 
+TEST_SUITE("sfs: on a kernel with ALPS's hooks") {
+    TEST_CASE("sfs ranks: FILTER is rank 1 with a slice, who waits for a worker or has left it is of rank 2") {
+        sfs_config config = fixed(100ms);
+        config.actuator = sfs_actuator::ranks;
+        auto script = script_of(config, 1);
+        CHECK(script.at(0ms).arrives(0) == "set_rank 0 1; set_slice 0 100ms; arm_cpu_timer 0 at 100ms");
+        CHECK(script.at(1ms).arrives(1) == "set_rank 1 2");
+        CHECK(script.at(130ms).cpu_timer(0, 100ms) ==
+              "set_rank 0 2; set_slice 0 0ns; set_rank 1 1; set_slice 1 100ms; arm_cpu_timer 1 at 100ms");
+        CHECK(script.at(160ms).blocks(1, 30ms) == "set_rank 1 2; set_slice 1 0ns");
+        CHECK(script.at(170ms).wakes(1, 30ms) == "set_rank 1 1; set_slice 1 70ms; arm_cpu_timer 1 at 100ms");
+        CHECK(script.at(180ms).stop() == "set_rank 0 0; set_rank 1 2; set_slice 1 0ns; set_rank 1 0");
+    }
+}
+
 TEST_SUITE("sfs: polling") {
     TEST_CASE("sfs: a worker that polls every 4 ms sees an exit at its next poll") {
         auto config = fixed(100ms);
@@ -409,7 +424,8 @@ TEST_CASE("sfs: keeps the rules of an agent, whatever its options") {
             sfs_config polling{.window = 10, .poll_period = 4ms, .pin_workers = true};
             sfs_config repository = sfs_config::repository();
             repository.window = 20;
-            for (sfs_config const& config : {sfs_config{.window = 10}, polling, repository}) {
+            sfs_config const ranks{.window = 10, .actuator = sfs_actuator::ranks};
+            for (sfs_config const& config : {sfs_config{.window = 10}, polling, ranks, repository}) {
                 auto const broken = testing::check_scheduling_agent(
                     [&] { return sfs{config}; }, {.seed = seed, .cpu_count = cpus, .step_count = 1000});
                 for (std::string const& each : broken) {
@@ -429,10 +445,13 @@ TEST_CASE("sfs: a bad configuration is named") {
     };
     sfs_config queue{.filter_priority = 10, .queue_priority = 10};
     queue.quirks.queue_in_real_time = true;
-    for (bad const& each : {bad{{.window = 0}, "window"}, bad{{.initial_slice = 0ns}, "initial_slice"},
-                            bad{{.slice_floor = -1ns}, "slice_floor"}, bad{{.poll_period = -1ns}, "poll_period"},
-                            bad{{.filter_priority = 0}, "filter_priority"},
-                            bad{{.filter_priority = 100}, "filter_priority is 100"}, bad{queue, "queue_priority"}}) {
+    sfs_config ranks{.actuator = sfs_actuator::ranks};
+    ranks.quirks.queue_in_real_time = true;
+    for (bad const& each :
+         {bad{{.window = 0}, "window"}, bad{{.initial_slice = 0ns}, "initial_slice"},
+          bad{{.slice_floor = -1ns}, "slice_floor"}, bad{{.poll_period = -1ns}, "poll_period"},
+          bad{{.filter_priority = 0}, "filter_priority"}, bad{{.filter_priority = 100}, "filter_priority is 100"},
+          bad{queue, "queue_priority"}, bad{ranks, "actuator"}}) {
         auto const checked = validate(each.config);
         REQUIRE(checked.has_error());
         CHECK(checked.error().message.find(each.field) != std::string::npos);

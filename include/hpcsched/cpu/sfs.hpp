@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::cpu {
@@ -80,6 +81,9 @@ class sfs {
         }
         join_queue(e.task, task, now);
         dispatch(now, out);
+        if (config_.actuator == sfs_actuator::ranks && task.where != place::worker) {
+            out.append(set_rank{e.task, rank_of_the_rest}); // unranked it would come before FILTER
+        }
     }
 
     void handle(task_blocked const& e, time_point now, command_sink& out) noexcept {
@@ -152,6 +156,9 @@ class sfs {
         tasks_.for_each([&](task_id id, entry& task) {
             set_normal(id, task, out);
             unpin(id, task, out);
+            if (config_.actuator == sfs_actuator::ranks) {
+                out.append(set_rank{id, 0});
+            }
         });
     }
 
@@ -168,6 +175,8 @@ class sfs {
 
   private:
     static constexpr duration come_back_after{1'000'000}; ///< quirk: time and slice of a task judged overloaded
+    static constexpr std::int32_t rank_of_filter = 1;
+    static constexpr std::int32_t rank_of_the_rest = 2;
 
     enum class place : std::uint8_t {
         queue,
@@ -184,7 +193,7 @@ class sfs {
         std::uint32_t worker = 0;
         place where = place::queue;
         bool blocked = false;
-        bool real_time = false;
+        bool before_others = false; ///< in real time, or of the rank of FILTER
         bool pinned = false;
         bool came_back = false; ///< quirk: has been judged overloaded once
     };
@@ -325,7 +334,13 @@ class sfs {
             out.append(set_affinity{id, cpu});
             task.pinned = true;
         }
-        set_real_time(id, task, config_.filter_priority, out);
+        if (config_.actuator == sfs_actuator::ranks) {
+            out.append(set_rank{id, rank_of_filter});
+            out.append(set_slice{id, slice});
+            task.before_others = true;
+        } else {
+            set_real_time(id, task, config_.filter_priority, out);
+        }
         if (config_.quirks.slice_by_wall_clock) {
             look_not_before(w, saturating_add(now, slice), out);
         } else {
@@ -391,13 +406,18 @@ class sfs {
 
     static void set_real_time(task_id id, entry& task, int priority, command_sink& out) noexcept {
         out.append(set_policy{id, sched_policy::fifo, priority});
-        task.real_time = true;
+        task.before_others = true;
     }
 
-    static void set_normal(task_id id, entry& task, command_sink& out) noexcept {
-        if (task.real_time) {
+    void set_normal(task_id id, entry& task, command_sink& out) const noexcept {
+        if (!std::exchange(task.before_others, false)) {
+            return;
+        }
+        if (config_.actuator == sfs_actuator::ranks) {
+            out.append(set_rank{id, rank_of_the_rest});
+            out.append(set_slice{id, duration{0}});
+        } else {
             out.append(set_policy{id, sched_policy::normal, 0});
-            task.real_time = false;
         }
     }
 

@@ -27,6 +27,15 @@ struct sfs_quirks {
                                         ///< later, as if new, with a slice of 1 ms; the second time it is let go
 };
 
+/// How `sfs` asks the kernel to run a task before the others.
+enum class sfs_actuator : std::uint8_t {
+    real_time, ///< by `set_policy`: FILTER is SCHED_FIFO, the rest is the fair class
+    ranks, ///< by `set_rank` and `set_slice`: FILTER is rank 1 with a slice of S, the rest rank 2, all of them in the
+           ///< fair class of a kernel with ALPS's hooks. A task of FILTER then waits for the slice of whoever runs
+           ///< \source the baseline "SFS" of ALPS (ATC'24, section 3: "implemented using our eBPF framework");
+           ///< how, it does not say
+};
+
 /// Parameters of `sfs`; the defaults are the paper's.
 struct sfs_config {
     std::uint32_t window = 100;         ///< N: S is computed anew after every N arrivals, >= 1
@@ -39,6 +48,7 @@ struct sfs_config {
     int filter_priority = 30;           ///< SCHED_FIFO priority of a task within its slice, 1 .. 99
     int queue_priority = 20;            ///< with `queue_in_real_time`: 1 .. filter_priority - 1
     bool pin_workers = false;           ///< worker i runs its task on CPU i only
+    sfs_actuator actuator = sfs_actuator::real_time;
     sfs_quirks quirks{};
 
     /// As the published stand-alone program: N = 200, S from 20 ms and not below 6 ms, polling every 1 ms, workers
@@ -76,6 +86,9 @@ struct sfs_config {
         (config.queue_priority < rt_priority_min || config.queue_priority >= config.filter_priority)) {
         return error{"queue_priority is " + std::to_string(config.queue_priority) +
                      ": give 1 or more and less than filter_priority"};
+    }
+    if (config.quirks.queue_in_real_time && config.actuator != sfs_actuator::real_time) {
+        return error{"queue_in_real_time is for the actuator real_time: leave one of them out"};
     }
     return {};
 }
