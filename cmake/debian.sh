@@ -13,6 +13,7 @@ hpcsched_packages() {
       ;;
     tests) echo doctest-dev ;;
     bench) echo libbenchmark-dev libboost-json1.81-dev libcli11-dev ;;
+    live) echo libbpf-dev clang-19 ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
@@ -24,6 +25,7 @@ hpcsched_packages() {
 hpcsched_why() {
   case $1 in
     cache) echo "the compiler cache: building again takes as long as the first time" ;;
+    live) echo "steering real processes (hpcsched::cpu_linux) and its tests" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;
     format) echo "the check of the format" ;;

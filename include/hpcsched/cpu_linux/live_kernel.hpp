@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_LINUX_LIVE_KERNEL_HPP
+#define HPCSCHED_CPU_LINUX_LIVE_KERNEL_HPP
+
+#include <hpcsched/core/ids.hpp>
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/cpu/scheduling_agent.hpp>
+#include <hpcsched/cpu_linux/process.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+
+namespace hpcsched::cpu_linux {
+
+/// How a live kernel's facts become events.
+enum class sensor : std::uint8_t {
+    automatic, ///< `bpf` where it works, else `polling`
+    bpf,       ///< the kernel tells: exact times, nothing is asked
+    polling,   ///< exits by pidfd; sleeps, wake-ups and CPU time are looked at periodically
+};
+
+struct live_kernel_config {
+    sensor from = sensor::automatic;
+    duration poll_period{4'000'000}; ///< of `polling`; > 0. SFS's P
+};
+
+/// The life of one task as the kernel saw it, known when it exits. What the sensor cannot see stays 0.
+struct live_record {
+    process_id process = 0;
+    time_point admitted{};
+    time_point first_run = never; ///< `never`: not seen
+    time_point exit{};
+    duration cpu_time{};
+    std::uint32_t context_switches = 0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t migrations = 0;
+};
+
+struct live_exit {
+    cpu::task_exited event{};
+    live_record record{};
+};
+
+/// What the kernel has to tell, in the words of an agent.
+using live_event = std::variant<cpu::task_blocked, cpu::task_woke, live_exit, cpu::timer_fired, cpu::cpu_timer_fired>;
+
+struct timed_event {
+    time_point at{}; ///< never decreases
+    live_event what{};
+};
+
+/// The sensing half of a driver: watches processes and timers, and tells of them in order.
+///
+/// It changes nothing about a process. Waiting is on one descriptor, so that it fits into any event loop.
+/// \thread_safety none; confine to one thread
+class live_kernel {
+  public:
+    /// \error a sensor that was asked for does not work here: why, and what would help
+    [[nodiscard]] static result<live_kernel> open(live_kernel_config const& config);
+
+    live_kernel(live_kernel&& other) noexcept;
+    live_kernel& operator=(live_kernel&& other) noexcept;
+    ~live_kernel();
+
+    /// The sensor in use: `bpf` or `polling`.
+    [[nodiscard]] sensor in_use() const noexcept;
+
+    /// Readable while events are at hand or due: wait for it with poll, epoll or Asio, then call `next`.
+    [[nodiscard]] int descriptor() const noexcept;
+
+    /// Watches `process` from now on, until it exits.
+    /// \return its id; its `task_arrived` is the caller's to tell
+    /// \error the process is gone, or this user may not watch it
+    [[nodiscard]] result<task_id> admit(process_id process);
+
+    /// Forgets a task without waiting for its exit.
+    void dismiss(task_id task) noexcept;
+
+    /// The next event at hand, if there is one. Does not wait.
+    [[nodiscard]] std::optional<timed_event> next();
+
+    /// Waits until an event is at hand, for at most `longest`.
+    void wait(duration longest);
+
+    void arm(cpu::arm_timer const& timer);
+    void arm(cpu::arm_cpu_timer const& timer);
+    void cancel(cpu::cancel_timer const& timer);
+    void cancel(cpu::cancel_cpu_timer const& timer);
+
+    /// CPU time received so far; nothing where the task is gone.
+    [[nodiscard]] std::optional<duration> cpu_time(task_id task) const;
+
+    /// The process of a task; nothing where it is gone.
+    [[nodiscard]] std::optional<process_id> process_of(task_id task) const noexcept;
+
+    /// Tasks watched now.
+    [[nodiscard]] std::size_t task_count() const noexcept;
+
+    /// Events that the kernel could not hand over since the start, because this program was too slow. Exits among them
+    /// are made good.
+    [[nodiscard]] std::uint64_t lost_event_count() const noexcept;
+
+  private:
+    class state;
+    explicit live_kernel(std::unique_ptr<state> made) noexcept;
+    std::unique_ptr<state> state_;
+};
+
+} // namespace hpcsched::cpu_linux
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_LINUX_PROCESS_HPP
+#define HPCSCHED_CPU_LINUX_PROCESS_HPP
+
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/cpu/scheduling_agent.hpp>
+#include <hpcsched/cpu/task.hpp>
+
+#include <cstdint>
+
+namespace hpcsched::cpu_linux {
+
+/// A process by its id in this process's PID namespace. On a live kernel a *task* of an agent is a process with all
+/// its threads: what `fork` made, what exits as one.
+using process_id = std::int32_t;
+
+/// `CLOCK_MONOTONIC`: the time line of everything live, the kernel's BPF programs included.
+[[nodiscard]] time_point now() noexcept;
+
+/// What the kernel is asked to do for one task; what a new process has is the default.
+struct scheduling {
+    cpu::sched_policy policy = cpu::sched_policy::normal;
+    int rt_priority = 0; ///< 1 .. 99 under fifo and rr
+    int nice = 0;        ///< -20 .. 19; kept, but without effect under fifo and rr
+    duration slice{};    ///< 0: the kernel's own; the kernel holds it to 0.1 .. 100 ms
+    int rank = 0;        ///< 0: not ranked; for kernels that have such an order
+
+    friend bool operator==(scheduling const&, scheduling const&) = default;
+};
+
+/// What came of a request to the kernel. That a process is gone is part of its life, not an error.
+enum class outcome : std::uint8_t {
+    done,
+    gone,        ///< the process has exited
+    not_allowed, ///< this user may not (CAP_SYS_NICE, or the real-time budget of the control group)
+    not_possible ///< this kernel cannot
+};
+
+/// Gives `process`, all its threads, policy, priority, nice and slice by `sched_setattr(2)`.
+///
+/// Threads and children made later start in the default (SCHED_RESET_ON_FORK) where the request is for more than the
+/// default; a slice or a lower nice they inherit, as ever.
+/// \complexity one system call for each thread, and two to see whether there are several; about 1.5 us for one
+[[nodiscard]] outcome set_scheduling(process_id process, scheduling const& wanted) noexcept;
+
+/// What the first thread of `process` has now, but for its slice: a kernel does not tell one's own from its default.
+/// \error the process is gone
+[[nodiscard]] result<scheduling> get_scheduling(process_id process);
+
+/// The slice in force for the first thread of `process`; 0: this kernel does not tell (before Linux 6.12).
+[[nodiscard]] duration slice_in_force(process_id process) noexcept;
+
+/// Lets `process`, all its threads, run on `cpus` only; CPUs that the machine lacks are ignored.
+[[nodiscard]] outcome set_affinity(process_id process, cpu::cpu_mask const& cpus) noexcept;
+
+/// CPU time that `process` has received in all. Up to a tick (4 ms) old while it runs on another CPU.
+/// \return unlimited: the process is gone
+[[nodiscard]] duration cpu_time_of(process_id process) noexcept;
+
+} // namespace hpcsched::cpu_linux
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_LINUX_WATCHDOG_HPP
+#define HPCSCHED_CPU_LINUX_WATCHDOG_HPP
+
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/cpu_linux/process.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace hpcsched::cpu_linux {
+
+/// Gives steered processes back what they had when the steering process dies, in whatever way.
+///
+/// A child process waits for the death of the steering process by its pidfd: when that dies, even by kill -9, the child
+/// restores what the table in shared memory names. It runs at the highest real-time priority
+/// where that is allowed, so that no steered task can keep it from running, and it costs nothing while it waits. It
+/// does not restore affinities.
+/// \thread_safety none; confine to the driver's thread
+class watchdog {
+  public:
+    /// Tasks that can be noted at one time.
+    static constexpr std::size_t capacity = 65'536;
+
+    /// \error there is no memory or no process to be had
+    [[nodiscard]] static result<watchdog> start();
+
+    watchdog(watchdog&& other) noexcept;
+    watchdog& operator=(watchdog&& other) noexcept;
+
+    /// Ends the child; nothing is restored that is still noted.
+    ~watchdog();
+
+    /// From now on `process` gets `original` back if this process dies. `slot` is the caller's name for it.
+    /// \pre slot < capacity
+    void note(std::size_t slot, process_id process, scheduling const& original) noexcept;
+
+    /// `slot` needs no restoring any more.
+    /// \pre slot < capacity
+    void strike(std::size_t slot) noexcept;
+
+    /// The child, for those who want to see it.
+    [[nodiscard]] process_id process() const noexcept;
+
+  private:
+    class state;
+    explicit watchdog(std::unique_ptr<state> made) noexcept;
+    std::unique_ptr<state> state_;
+};
+
+} // namespace hpcsched::cpu_linux
+
+#endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu/weights.hpp>
+#include <hpcsched/cpu_linux/backend.hpp>
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+
+#include "cgroup.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace hpcsched::cpu_linux {
+
+namespace {
+
+/// What a backend that has only the fair class makes of a wish.
+scheduling in_the_fair_class(scheduling const& wanted) noexcept {
+    bool const is_urgent = wanted.policy != cpu::sched_policy::normal;
+    return {.nice = is_urgent ? cpu::nice_min : wanted.nice, .slice = wanted.slice};
+}
+
+} // namespace
+
+result<void> realtime_bands::check(kernel_facts const& facts) {
+    if (!facts.real_time.works) {
+        return error{"realtime_bands: " + facts.real_time.why_not};
+    }
+    return {};
+}
+
+outcome realtime_bands::apply(process_id process, scheduling const& wanted) noexcept {
+    return set_scheduling(process, wanted);
+}
+
+result<void> nice_and_slice::check(kernel_facts const&) {
+    return {}; // always to be had, with more or less effect
+}
+
+outcome nice_and_slice::apply(process_id process, scheduling const& wanted) noexcept {
+    outcome const came = set_scheduling(process, in_the_fair_class(wanted));
+    if (came != outcome::not_allowed) {
+        return came;
+    }
+    // Without privileges nice only goes up: who is urgent stays where it is, who steps back does so for good.
+    scheduling const humble{.nice = wanted.nice > 0 ? cpu::nice_max : 0, .slice = wanted.slice};
+    return humble.nice > 0 ? set_scheduling(process, humble) : outcome::done;
+}
+
+result<void> cgroup_weights::check(kernel_facts const& facts) {
+    if (facts.cgroup == cgroup_version::none) {
+        return error{"cgroup_weights: no control group with the CPU controller: mount cgroup2, or cgroup with -o cpu"};
+    }
+    return {};
+}
+
+outcome cgroup_weights::apply(process_id process, scheduling const& wanted) noexcept {
+    scheduling const fair = in_the_fair_class(wanted);
+    std::int64_t const weight = wanted.policy == cpu::sched_policy::normal ? cpu::weight_of_nice(fair.nice) : 0;
+    return detail::set_group_weight(process, weight);
+}
+
+} // namespace hpcsched::cpu_linux

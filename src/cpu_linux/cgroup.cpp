@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup.hpp"
+
+#include "file_descriptor.hpp"
+#include "small_file.hpp"
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace hpcsched::cpu_linux::detail {
+
+namespace {
+
+std::vector<std::string> split(std::string_view text, char at) {
+    std::vector<std::string> parts;
+    std::istringstream in{std::string{text}};
+    for (std::string part; std::getline(in, part, at);) {
+        parts.push_back(part);
+    }
+    return parts;
+}
+
+bool names_cpu(std::string_view list, char separator) {
+    auto const names = split(list, separator);
+    return std::ranges::find(names, "cpu") != names.end();
+}
+
+bool root_has_cpu(std::string const& folder) {
+    std::string const controllers = read_small_file(folder + "/cgroup.controllers");
+    return names_cpu(controllers.substr(0, controllers.find('\n')), ' ');
+}
+
+outcome write_number(std::string const& path, std::int64_t number) noexcept {
+    file_descriptor const file{open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    std::string const text = std::to_string(number);
+    if (file.is_open() && write(file.get(), text.data(), text.size()) >= 0) {
+        return outcome::done;
+    }
+    return errno == EACCES || errno == EPERM || errno == EROFS ? outcome::not_allowed : outcome::not_possible;
+}
+
+} // namespace
+
+cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has_cpu)(std::string const&)) {
+    cgroup_mount found;
+    for (std::string const& line : split(mountinfo, '\n')) {
+        // "31 24 0:27 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu"
+        auto const fields = split(line, ' ');
+        auto const dash = std::ranges::find(fields, "-");
+        if (fields.size() < 5 || fields.end() - dash < 4) {
+            continue;
+        }
+        if (dash[1] == "cgroup" && names_cpu(dash[3], ',')) {
+            return {cgroup_version::v1, fields[4]};
+        }
+        if (dash[1] == "cgroup2" && has_cpu(fields[4])) {
+            found = {cgroup_version::v2, fields[4]};
+        }
+    }
+    return found;
+}
+
+std::string group_in(std::string_view cgroup_file, cgroup_version version) {
+    for (std::string const& line : split(cgroup_file, '\n')) {
+        auto const first = line.find(':');
+        auto const second = first == std::string::npos ? first : line.find(':', first + 1);
+        if (second == std::string::npos) {
+            continue;
+        }
+        std::string const controllers = line.substr(first + 1, second - first - 1);
+        bool const is_it = version == cgroup_version::v2 ? controllers.empty() : names_cpu(controllers, ',');
+        if (is_it) {
+            return line.substr(second + 1);
+        }
+    }
+    return {};
+}
+
+cgroup_mount const& cpu_controller() {
+    static cgroup_mount const found = find_cgroup_mount(read_small_file("/proc/self/mountinfo"), &root_has_cpu);
+    return found;
+}
+
+std::string group_folder(process_id process) {
+    cgroup_mount const& mount = cpu_controller();
+    if (mount.version == cgroup_version::none) {
+        return {};
+    }
+    std::string const group = group_in(read_small_file("/proc/" + std::to_string(process) + "/cgroup"), mount.version);
+    return group.empty() ? std::string{} : mount.folder + (group == "/" ? "" : group);
+}
+
+outcome set_group_weight(process_id process, std::int64_t weight) noexcept {
+    try {
+        cgroup_mount const& mount = cpu_controller();
+        std::string const folder = group_folder(process);
+        if (folder.empty()) {
+            return outcome::gone;
+        }
+        if (folder == mount.folder) {
+            return outcome::not_possible;
+        }
+        if (mount.version == cgroup_version::v1) {
+            std::int64_t const shares = weight == 0 ? 262'144 : std::clamp<std::int64_t>(weight, 2, 262'144);
+            return write_number(folder + "/cpu.shares", shares);
+        }
+        std::int64_t const scaled = weight == 0 ? 10'000 : std::clamp<std::int64_t>(weight * 100 / 1024, 1, 10'000);
+        return write_number(folder + "/cpu.weight", scaled);
+    } catch (std::exception const&) { // no memory
+        return outcome::not_possible;
+    }
+}
+
+} // namespace hpcsched::cpu_linux::detail

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_CPU_LINUX_CGROUP_HPP
+#define HPCSCHED_CPU_LINUX_CGROUP_HPP
+
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+#include <hpcsched/cpu_linux/process.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// Control groups of the CPU controller, version 1 or 2.
+namespace hpcsched::cpu_linux::detail {
+
+/// Where the CPU controller is mounted, and in which version.
+struct cgroup_mount {
+    cgroup_version version = cgroup_version::none;
+    std::string folder{}; ///< "/sys/fs/cgroup/cpu"
+};
+
+/// Finds it in the text of /proc/self/mountinfo. A version 2 hierarchy counts where `has_cpu(folder)` says that its
+/// root has the controller.
+[[nodiscard]] cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has_cpu)(std::string const& folder));
+
+/// The group that the text of /proc/PID/cgroup names: "/" or "/a/b"; empty: none in that version.
+[[nodiscard]] std::string group_in(std::string_view cgroup_file, cgroup_version version);
+
+/// The CPU controller of this machine, looked for once.
+[[nodiscard]] cgroup_mount const& cpu_controller();
+
+/// The folder of the group that a process lives in; empty: none.
+[[nodiscard]] std::string group_folder(process_id process);
+
+/// Gives the group of a process the weight that corresponds to `weight` of a task (nice 0: 1024); 0: the most there is.
+/// \return not_possible in the root group, which has no weight
+[[nodiscard]] outcome set_group_weight(process_id process, std::int64_t weight) noexcept;
+
+} // namespace hpcsched::cpu_linux::detail
+
+#endif

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/cpu_linux/live_kernel.hpp>
+
+#include "agent_timers.hpp"
+#include "bpf_watch.hpp"
+#include "file_descriptor.hpp"
+#include "overflow_timer.hpp"
+#include "process_stat.hpp"
+#include "thread_list.hpp"
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::cpu_linux {
+
+namespace {
+
+using detail::file_descriptor;
+
+/// What a descriptor that became readable stands for.
+enum class source : std::uint32_t { clock, bpf, exit, cpu_timer };
+
+constexpr std::uint64_t token(source what, std::uint32_t slot) noexcept {
+    return (std::uint64_t{static_cast<std::uint32_t>(what)} << 32U) | slot;
+}
+
+/// How often it is made sure that no exit went by untold, where BPF tells of them.
+constexpr duration audit_period{1'000'000'000};
+
+/// Of all kernels' scheduler ticks (HZ=250; servers rarely have HZ=100).
+constexpr duration longest_tick{4'000'000};
+
+/// A look at a CPU timer that no overflow tells of: where the time left could have passed at the earliest.
+constexpr duration shortest_look{500'000};
+
+timespec to_timespec(duration length) noexcept {
+    auto const seconds = std::chrono::floor<std::chrono::seconds>(length);
+    return {.tv_sec = seconds.count(), .tv_nsec = (length - seconds).count()};
+}
+
+} // namespace
+
+/// One descriptor for everything, a table of the watched tasks, and a line of events that have happened.
+class live_kernel::state {
+  public:
+    [[nodiscard]] result<void> open(live_kernel_config const& config) {
+        HPCSCHED_ASSERT(config.poll_period > duration{0});
+        config_ = config;
+        ready_ = file_descriptor{epoll_create1(EPOLL_CLOEXEC)};
+        clock_ = file_descriptor{timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+        if (!ready_.is_open() || !clock_.is_open()) {
+            return error{std::string{"cannot wait for events: "} + std::strerror(errno)};
+        }
+        listen(clock_.get(), token(source::clock, 0));
+        if (config.from == sensor::polling) {
+            return {};
+        }
+        auto loaded = detail::bpf_watch::load();
+        if (loaded.has_error()) {
+            return config.from == sensor::bpf ? result<void>{loaded.error()} : result<void>{};
+        }
+        bpf_.emplace(std::move(*loaded));
+        listen(bpf_->descriptor(), token(source::bpf, 0));
+        return {};
+    }
+
+    [[nodiscard]] result<task_id> admit(process_id process) {
+        auto const first = detail::read_process_stat(process);
+        if (!first || is_dead(first->state)) {
+            return error{"process " + std::to_string(process) + " has exited"};
+        }
+        std::uint32_t const slot = free_slot();
+        task& t = tasks_[slot];
+        ++t.generation;
+        t.process = process;
+        t.admitted = now();
+        t.base = cpu_time_of(process);
+        t.asleep = false;
+        bool const watched = bpf_ ? watch_by_bpf(t, slot) : watch_by_pidfd(t, slot);
+        if (!watched || t.base == unlimited) {
+            forget(slot);
+            return error{"process " + std::to_string(process) + " has exited, or this user may not watch it"};
+        }
+        ++alive_;
+        schedule_poll();
+        set_clock();
+        return id_of(slot);
+    }
+
+    void dismiss(task_id id) noexcept {
+        if (task* const t = find(id)) {
+            if (bpf_) {
+                bpf_->remove(t->process);
+            }
+            --alive_;
+            forget(id.index);
+        }
+    }
+
+    [[nodiscard]] std::optional<timed_event> next() {
+        if (line_.empty()) {
+            collect(duration{0});
+        }
+        if (line_.empty()) {
+            return std::nullopt;
+        }
+        timed_event first = std::move(line_.front());
+        line_.pop_front();
+        return first;
+    }
+
+    void wait(duration longest) {
+        if (line_.empty()) {
+            collect(longest);
+        }
+    }
+
+    void arm(cpu::arm_cpu_timer const& timer) {
+        task* const t = find(timer.task);
+        if (t == nullptr) {
+            return;
+        }
+        t->cpu_timer_at = timer.cpu_time;
+        duration const left = timer.cpu_time - cpu_time(*t);
+        if (left <= duration{0}) {
+            fire(timer.task.index, now());
+            return;
+        }
+        bool const is_single = detail::thread_count(t->process) <= 1;
+        if (is_single && (t->overflow.is_open() ? t->overflow.set(left) : open_overflow(timer.task.index, left))) {
+            return;
+        }
+        looks_.arm(timer_id{timer.task.index}, now() + std::max(left, shortest_look));
+        set_clock();
+    }
+
+    void arm(cpu::arm_timer const& timer) {
+        timers_.arm(timer.timer, timer.deadline);
+        set_clock();
+    }
+
+    void cancel(cpu::cancel_cpu_timer const& timer) {
+        if (task* const t = find(timer.task)) {
+            t->cpu_timer_at = unlimited;
+            looks_.cancel(timer_id{timer.task.index});
+            if (t->overflow.is_open()) {
+                t->overflow.cancel();
+            }
+        }
+    }
+
+    [[nodiscard]] std::optional<duration> cpu_time(task_id id) const {
+        task const* const t = find(id);
+        return t == nullptr ? std::nullopt : std::optional{cpu_time(*t)};
+    }
+
+    [[nodiscard]] std::optional<process_id> process_of(task_id id) const noexcept {
+        task const* const t = find(id);
+        return t == nullptr ? std::nullopt : std::optional{t->process};
+    }
+
+    detail::agent_timers timers_; ///< the agent's
+    std::optional<detail::bpf_watch> bpf_;
+    file_descriptor ready_;
+    std::size_t alive_ = 0;
+
+  private:
+    struct task {
+        process_id process = 0; ///< 0: the slot is free
+        std::uint32_t generation = 0;
+        time_point admitted{};
+        duration base{};                   ///< CPU time at admission
+        duration cpu_timer_at = unlimited; ///< armed for
+        bool asleep = false;               ///< as `polling` saw it last
+        file_descriptor pidfd;             ///< `polling` only
+        detail::overflow_timer overflow;
+    };
+
+    [[nodiscard]] static bool is_dead(char state) noexcept { return state == 'Z' || state == 'X' || state == 'x'; }
+
+    void listen(int descriptor, std::uint64_t what) noexcept {
+        epoll_event event{.events = EPOLLIN, .data = {.u64 = what}};
+        (void)epoll_ctl(ready_.get(), EPOLL_CTL_ADD, descriptor, &event);
+    }
+
+    // --- the table of tasks ------------------------------------------------------------------------------------
+
+    [[nodiscard]] task_id id_of(std::uint32_t slot) const noexcept { return {slot, tasks_[slot].generation}; }
+
+    [[nodiscard]] task* find(task_id id) noexcept { return const_cast<task*>(std::as_const(*this).find(id)); }
+    [[nodiscard]] task const* find(task_id id) const noexcept {
+        bool const is_here =
+            id.index < tasks_.size() && tasks_[id.index].process != 0 && tasks_[id.index].generation == id.generation;
+        return is_here ? &tasks_[id.index] : nullptr;
+    }
+
+    [[nodiscard]] std::uint32_t free_slot() {
+        if (free_.empty()) {
+            tasks_.emplace_back();
+            return static_cast<std::uint32_t>(tasks_.size() - 1);
+        }
+        std::uint32_t const slot = free_.back();
+        free_.pop_back();
+        return slot;
+    }
+
+    void forget(std::uint32_t slot) noexcept {
+        task& t = tasks_[slot];
+        looks_.cancel(timer_id{slot});
+        t.process = 0;
+        t.cpu_timer_at = unlimited;
+        t.pidfd = file_descriptor{};
+        t.overflow = detail::overflow_timer{};
+        free_.push_back(slot);
+    }
+
+    [[nodiscard]] bool watch_by_bpf(task& t, std::uint32_t slot) {
+        auto const before = bpf_->add(t.process, slot);
+        if (before.has_error()) {
+            return false;
+        }
+        t.base = *before;
+        // It may have died before it was in the map: then nobody would ever tell.
+        auto const after = detail::read_process_stat(t.process);
+        if (!after || is_dead(after->state)) {
+            bpf_->remove(t.process);
+            return false;
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool watch_by_pidfd(task& t, std::uint32_t slot) noexcept {
+        t.pidfd = file_descriptor{static_cast<int>(syscall(SYS_pidfd_open, t.process, 0))};
+        if (t.pidfd.is_open()) {
+            listen(t.pidfd.get(), token(source::exit, slot));
+        }
+        return t.pidfd.is_open();
+    }
+
+    [[nodiscard]] duration cpu_time(task const& t) const noexcept {
+        if (bpf_) {
+            return t.base + bpf_->ran(t.process).value_or(duration{0});
+        }
+        duration const read = cpu_time_of(t.process);
+        return read == unlimited ? t.base : std::max(read, t.base);
+    }
+
+    // --- events ------------------------------------------------------------------------------------------------
+
+    void put(time_point at, live_event what) {
+        last_ = std::max(last_, at);
+        line_.push_back({last_, std::move(what)});
+    }
+
+    /// Waits for at most so long, then takes in what has happened.
+    void collect(duration longest) {
+        set_clock();
+        std::array<epoll_event, 64> events;
+        timespec const limit = to_timespec(std::min<duration>(longest, std::chrono::hours{24}));
+        int const count = epoll_pwait2(ready_.get(), events.data(), static_cast<int>(events.size()), &limit, nullptr);
+        for (int i = 0; i < count; ++i) {
+            std::uint64_t const what = events[static_cast<std::size_t>(i)].data.u64;
+            auto const slot = static_cast<std::uint32_t>(what);
+            switch (static_cast<source>(what >> 32U)) {
+            case source::clock:
+                on_clock();
+                break;
+            case source::bpf:
+                take_from_bpf();
+                break;
+            case source::exit:
+                on_pidfd(slot);
+                break;
+            case source::cpu_timer:
+                on_overflow(slot);
+                break;
+            }
+        }
+    }
+
+    /// The clock is set to the earliest of what is due.
+    void set_clock() noexcept {
+        time_point const due = std::min({timers_.next(), looks_.next(), poll_at_});
+        if (due == clock_at_) {
+            return;
+        }
+        clock_at_ = due;
+        itimerspec setting{};
+        if (due != never) {
+            setting.it_value = to_timespec(std::max(due.time_since_epoch(), duration{1}));
+        }
+        (void)timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
+    }
+
+    void on_clock() {
+        std::uint64_t expirations = 0;
+        (void)!read(clock_.get(), &expirations, sizeof expirations);
+        clock_at_ = never;
+        time_point const at = now();
+        while (auto const timer = timers_.take_due(at)) {
+            put(at, cpu::timer_fired{*timer, cpu_time_of_all()});
+        }
+        while (auto const slot = looks_.take_due(at)) {
+            look_at_cpu_timer(slot->value, at);
+        }
+        if (poll_at_ <= at) {
+            poll(at);
+        }
+    }
+
+    [[nodiscard]] duration cpu_time_of_all() const noexcept {
+        duration sum = cpu_time_of_exited_;
+        for (task const& t : tasks_) {
+            sum += t.process != 0 ? cpu_time(t) : duration{0};
+        }
+        return sum;
+    }
+
+    void take_from_bpf() {
+        bpf_->consume([this](watch_event const& e) {
+            bool const is_current =
+                e.tag < tasks_.size() && tasks_[e.tag].process == static_cast<process_id>(e.process);
+            if (!is_current) {
+                return; // dismissed meanwhile
+            }
+            task& t = tasks_[e.tag];
+            time_point const at{duration{static_cast<std::int64_t>(e.at)}};
+            duration const ran = t.base + duration{static_cast<std::int64_t>(e.ran)};
+            switch (e.kind) {
+            case watch_blocked:
+                put(at, cpu::task_blocked{id_of(e.tag), ran});
+                break;
+            case watch_woke:
+                put(at, cpu::task_woke{id_of(e.tag), ran});
+                break;
+            case watch_exited:
+                end(e.tag, at,
+                    {.process = t.process,
+                     .admitted = t.admitted,
+                     .first_run =
+                         e.first_run == 0 ? never : time_point{duration{static_cast<std::int64_t>(e.first_run)}},
+                     .exit = at,
+                     .cpu_time = ran,
+                     .context_switches = e.switches,
+                     .preemptions = e.preemptions,
+                     .migrations = e.migrations});
+                break;
+            default:
+                break;
+            }
+        });
+        if (bpf_->dropped_count() != dropped_) {
+            dropped_ = bpf_->dropped_count();
+            find_dead();
+        }
+    }
+
+    /// Makes good the exits that went by untold.
+    void find_dead() {
+        for (std::uint32_t slot = 0; slot < tasks_.size(); ++slot) {
+            if (tasks_[slot].process != 0) {
+                auto const stat = detail::read_process_stat(tasks_[slot].process);
+                if (!stat || is_dead(stat->state)) {
+                    end_unseen(slot, now());
+                }
+            }
+        }
+    }
+
+    void on_pidfd(std::uint32_t slot) {
+        if (tasks_[slot].process != 0) {
+            end_unseen(slot, now());
+        }
+    }
+
+    /// The task of `slot` has exited, and nobody saw how.
+    void end_unseen(std::uint32_t slot, time_point at) {
+        task const& t = tasks_[slot];
+        duration const clock = cpu_time_of(t.process); // still to be had where it has not been waited for
+        end(slot, at,
+            {.process = t.process,
+             .admitted = t.admitted,
+             .exit = at,
+             .cpu_time = clock == unlimited ? cpu_time(t) : std::max(clock, cpu_time(t))});
+    }
+
+    void end(std::uint32_t slot, time_point at, live_record record) {
+        record.cpu_time = std::max(record.cpu_time, tasks_[slot].base);
+        cpu_time_of_exited_ += record.cpu_time;
+        put(at, live_exit{cpu::task_exited{id_of(slot), record.cpu_time}, record});
+        --alive_;
+        forget(slot);
+    }
+
+    // --- CPU timers --------------------------------------------------------------------------------------------
+
+    [[nodiscard]] bool open_overflow(std::uint32_t slot, duration left) noexcept {
+        tasks_[slot].overflow = detail::overflow_timer{tasks_[slot].process, left};
+        if (tasks_[slot].overflow.is_open()) {
+            listen(tasks_[slot].overflow.descriptor(), token(source::cpu_timer, slot));
+        }
+        return tasks_[slot].overflow.is_open();
+    }
+
+    void on_overflow(std::uint32_t slot) {
+        task& t = tasks_[slot];
+        if (t.process == 0 || !t.overflow.is_open()) {
+            return;
+        }
+        t.overflow.acknowledge();
+        t.overflow.cancel(); // else it goes on with the same period
+        if (t.cpu_timer_at == unlimited) {
+            return;
+        }
+        // perf counts what a hypervisor steals from a virtual CPU, the scheduler does not. The clock is a tick old at
+        // the most: if that is not enough either, the task is still short of its time.
+        duration const clock = cpu_time_of(t.process);
+        if (clock != unlimited && clock + longest_tick < t.cpu_timer_at && t.overflow.set(t.cpu_timer_at - clock)) {
+            return;
+        }
+        fire(slot, now());
+    }
+
+    void look_at_cpu_timer(std::uint32_t slot, time_point at) {
+        task const& t = tasks_[slot];
+        if (t.process == 0 || t.cpu_timer_at == unlimited) {
+            return;
+        }
+        duration const left = t.cpu_timer_at - cpu_time(t);
+        if (left <= duration{0}) {
+            fire(slot, at);
+        } else {
+            auto const threads = static_cast<std::int64_t>(std::max<std::uint64_t>(detail::thread_count(t.process), 1));
+            looks_.arm(timer_id{slot}, at + std::max(left / threads, shortest_look));
+        }
+    }
+
+    void fire(std::uint32_t slot, time_point at) {
+        task& t = tasks_[slot];
+        // A clock read from another CPU is up to a tick old; the agent is promised no less than it asked for.
+        duration const received = std::max(std::exchange(t.cpu_timer_at, unlimited), cpu_time(t));
+        put(at, cpu::cpu_timer_fired{id_of(slot), received});
+    }
+
+    // --- polling -----------------------------------------------------------------------------------------------
+
+    void schedule_poll() noexcept {
+        if (poll_at_ == never && alive_ > 0) {
+            poll_at_ = now() + (bpf_ ? audit_period : config_.poll_period);
+        }
+    }
+
+    void poll(time_point at) {
+        poll_at_ = never;
+        if (bpf_) {
+            find_dead();
+        } else {
+            look_at_all(at);
+        }
+        schedule_poll();
+    }
+
+    void look_at_all(time_point at) {
+        for (std::uint32_t slot = 0; slot < tasks_.size(); ++slot) {
+            task& t = tasks_[slot];
+            auto const stat = t.process != 0 ? detail::read_process_stat(t.process) : std::nullopt;
+            if (!stat || is_dead(stat->state)) {
+                continue; // its pidfd tells
+            }
+            bool const sleeps = stat->state != 'R';
+            if (sleeps != std::exchange(t.asleep, sleeps)) {
+                if (sleeps) {
+                    put(at, cpu::task_blocked{id_of(slot), cpu_time(t)});
+                } else {
+                    put(at, cpu::task_woke{id_of(slot), cpu_time(t)});
+                }
+            }
+        }
+    }
+
+    live_kernel_config config_;
+    file_descriptor clock_;
+    time_point clock_at_ = never; ///< what the clock is set to
+    time_point poll_at_ = never;
+    std::vector<task> tasks_;
+    std::vector<std::uint32_t> free_;
+    detail::agent_timers looks_; ///< at CPU timers that no overflow tells of; by slot
+    std::deque<timed_event> line_;
+    time_point last_{};
+    duration cpu_time_of_exited_{};
+    std::uint64_t dropped_ = 0;
+};
+
+live_kernel::live_kernel(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
+live_kernel::live_kernel(live_kernel&& other) noexcept = default;
+live_kernel& live_kernel::operator=(live_kernel&& other) noexcept = default;
+live_kernel::~live_kernel() = default;
+
+result<live_kernel> live_kernel::open(live_kernel_config const& config) {
+    auto made = std::make_unique<state>();
+    if (auto const opened = made->open(config); opened.has_error()) {
+        return opened.error();
+    }
+    return live_kernel{std::move(made)};
+}
+
+sensor live_kernel::in_use() const noexcept {
+    return state_->bpf_ ? sensor::bpf : sensor::polling;
+}
+int live_kernel::descriptor() const noexcept {
+    return state_->ready_.get();
+}
+result<task_id> live_kernel::admit(process_id process) {
+    return state_->admit(process);
+}
+void live_kernel::dismiss(task_id task) noexcept {
+    state_->dismiss(task);
+}
+std::optional<timed_event> live_kernel::next() {
+    return state_->next();
+}
+void live_kernel::wait(duration longest) {
+    state_->wait(longest);
+}
+void live_kernel::arm(cpu::arm_timer const& timer) {
+    state_->arm(timer);
+}
+void live_kernel::arm(cpu::arm_cpu_timer const& timer) {
+    state_->arm(timer);
+}
+void live_kernel::cancel(cpu::cancel_timer const& timer) {
+    state_->timers_.cancel(timer.timer);
+}
+void live_kernel::cancel(cpu::cancel_cpu_timer const& timer) {
+    state_->cancel(timer);
+}
+std::optional<duration> live_kernel::cpu_time(task_id task) const {
+    return state_->cpu_time(task);
+}
+std::optional<process_id> live_kernel::process_of(task_id task) const noexcept {
+    return state_->process_of(task);
+}
+std::size_t live_kernel::task_count() const noexcept {
+    return state_->alive_;
+}
+std::uint64_t live_kernel::lost_event_count() const noexcept {
+    return state_->bpf_ ? state_->bpf_->dropped_count() : 0;
+}
+
+} // namespace hpcsched::cpu_linux

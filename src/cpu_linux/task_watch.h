@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the BPF program and its loader share. Plain C: the program is compiled for another machine. */
+#ifndef HPCSCHED_CPU_LINUX_TASK_WATCH_H
+#define HPCSCHED_CPU_LINUX_TASK_WATCH_H
+
+#include <linux/types.h>
+
+/* One steered process, all its threads together; the key is its thread group id. Times are CLOCK_MONOTONIC, ns. */
+struct watched_process {
+    __u64 ran;         /* on-CPU time since it was admitted, the runs under way not counted */
+    __u64 began_sum;   /* sum of the beginnings of the runs under way */
+    __u64 first_run;   /* 0: not yet */
+    __s64 running;     /* threads on a CPU */
+    __s64 runnable;    /* threads that are on a CPU or wait for one */
+    __u32 tag;         /* the loader's, echoed in every event */
+    __u32 switches;    /* times a thread left its CPU, its last time not counted */
+    __u32 preemptions; /* of these, against its will */
+    __u32 migrations;  /* runs that began on another CPU than the thread's run before */
+};
+
+/* One thread of a steered process; the key is its thread id. */
+struct watched_thread {
+    __u64 since;   /* when its run began; 0: not on a CPU, or nobody saw it get there */
+    __u64 counted; /* of its on-CPU time, what the process's `ran` holds, or had before it was admitted */
+    __u32 asleep;  /* left its CPU of its own will and has not been woken */
+    __s32 cpu;     /* where it ran last; -1: not yet */
+};
+
+enum watch_kind {
+    watch_blocked = 1, /* the last runnable thread of the process fell asleep */
+    watch_woke = 2,    /* the first of a sleeping process was woken */
+    watch_exited = 3,  /* the last thread left its CPU for good */
+};
+
+struct watch_event {
+    __u64 at;
+    __u64 ran;
+    __u64 first_run;
+    __u32 tag;
+    __u32 kind; /* enum watch_kind */
+    __u32 switches;
+    __u32 preemptions;
+    __u32 migrations;
+    __u32 process; /* thread group id */
+};
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/cpu_linux/watchdog.hpp>
+
+#include "process_stat.hpp"
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace hpcsched::cpu_linux {
+
+namespace {
+
+/// What is to be restored: written by the steering process, read by its child once it is dead.
+struct noted_process {
+    std::atomic<process_id> process; ///< 0: nothing
+    std::uint64_t started;           ///< tells it from a later process of the same id
+    scheduling original;
+};
+
+constexpr std::size_t table_size = watchdog::capacity * sizeof(noted_process);
+
+void restore_all(noted_process const* table) noexcept {
+    for (std::size_t i = 0; i < watchdog::capacity; ++i) {
+        process_id const process = table[i].process.load(std::memory_order_acquire);
+        if (process != 0 && detail::started_at(process) == table[i].started) {
+            (void)set_scheduling(process, table[i].original);
+        }
+    }
+}
+
+/// The whole life of the child. Only what is safe after fork in a program with threads.
+[[noreturn]] void watch(pid_t steering, noted_process const* table) noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, nullptr); // Ctrl-C at the terminal reaches it too, and is not for it
+    prctl(PR_SET_NAME, "hpcsched-guard");
+    close_range(0, ~0U, 0); // nothing of the host's is held open
+    sched_param const highest{.sched_priority = 99};
+    (void)sched_setscheduler(0, SCHED_FIFO, &highest);
+    pollfd alive{.fd = static_cast<int>(syscall(SYS_pidfd_open, steering, 0)), .events = POLLIN, .revents = 0};
+    // The parent may be dead already, and its id another's.
+    while (getppid() == steering && alive.fd >= 0 && poll(&alive, 1, -1) < 0 && errno == EINTR) {
+    }
+    restore_all(table);
+    _exit(0);
+}
+
+} // namespace
+
+class watchdog::state {
+  public:
+    explicit state(noted_process* shared) noexcept : table{shared} {}
+    state(state const&) = delete;
+    state& operator=(state const&) = delete;
+    ~state() {
+        if (child > 0) {
+            kill(child, SIGKILL);
+            while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+            }
+        }
+        munmap(table, table_size);
+    }
+
+    noted_process* table;
+    process_id child = 0;
+};
+
+result<watchdog> watchdog::start() {
+    void* const memory =
+        mmap(nullptr, table_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return error{std::string{"watchdog: no shared memory: "} + std::strerror(errno)};
+    }
+    auto made = std::make_unique<state>(static_cast<noted_process*>(memory));
+    pid_t const self = getpid();
+    made->child = fork();
+    if (made->child == 0) {
+        watch(self, made->table);
+    }
+    if (made->child < 0) {
+        return error{std::string{"watchdog: no process: "} + std::strerror(errno)};
+    }
+    return watchdog{std::move(made)};
+}
+
+watchdog::watchdog(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
+watchdog::watchdog(watchdog&& other) noexcept = default;
+watchdog& watchdog::operator=(watchdog&& other) noexcept = default;
+watchdog::~watchdog() = default;
+
+void watchdog::note(std::size_t slot, process_id process, scheduling const& original) noexcept {
+    HPCSCHED_ASSERT(slot < capacity);
+    noted_process& entry = state_->table[slot];
+    if (entry.process.load(std::memory_order_relaxed) == process) {
+        return;
+    }
+    entry.started = detail::started_at(process);
+    entry.original = original;
+    entry.process.store(process, std::memory_order_release);
+}
+
+void watchdog::strike(std::size_t slot) noexcept {
+    HPCSCHED_ASSERT(slot < capacity);
+    state_->table[slot].process.store(0, std::memory_order_release);
+}
+
+process_id watchdog::process() const noexcept {
+    return state_->child;
+}
+
+} // namespace hpcsched::cpu_linux

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup.hpp"
+
+#include <doctest/doctest.h>
+
+#include "child.hpp"
+#include "small_file.hpp"
+#include <skip.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+using namespace hpcsched;
+using namespace hpcsched::cpu_linux;
+using namespace hpcsched::cpu_linux::detail;
+
+bool every_root_has_cpu(std::string const&) {
+    return true;
+}
+bool no_root_has_cpu(std::string const&) {
+    return false;
+}
+
+TEST_CASE("cgroup: the CPU controller is found in both versions, and the first goes before the second") {
+    std::string const v1 = "31 24 0:27 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n";
+    std::string const v2 = "42 24 0:39 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 cgroup2 rw\n";
+    std::string const set = "33 24 0:29 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n";
+    CHECK(find_cgroup_mount(set + v2 + v1, &every_root_has_cpu).version == cgroup_version::v1);
+    CHECK(find_cgroup_mount(set + v2 + v1, &every_root_has_cpu).folder == "/sys/fs/cgroup/cpu");
+    CHECK(find_cgroup_mount(set + v2, &every_root_has_cpu).version == cgroup_version::v2);
+    CHECK(find_cgroup_mount(set + v2, &every_root_has_cpu).folder == "/sys/fs/cgroup/unified");
+    CHECK(find_cgroup_mount(set + v2, &no_root_has_cpu).version == cgroup_version::none);
+    CHECK(find_cgroup_mount("", &every_root_has_cpu).version == cgroup_version::none);
+    CHECK(find_cgroup_mount("one two\n - - -\n", &every_root_has_cpu).version == cgroup_version::none);
+}
+
+TEST_CASE("cgroup: the group of a process is that of the CPU controller's hierarchy") {
+    std::string const file = "9:name=systemd:/a\n3:cpuset:/b\n2:cpuacct,cpu:/functions/f:1\n0::/unified/x\n";
+    CHECK(group_in(file, cgroup_version::v1) == "/functions/f:1");
+    CHECK(group_in(file, cgroup_version::v2) == "/unified/x");
+    CHECK(group_in("no colon\n", cgroup_version::v2).empty());
+    CHECK(group_in("", cgroup_version::v1).empty());
+}
+
+TEST_CASE("cgroup: the weight of a task becomes that of its group") {
+    cgroup_mount const& mount = cpu_controller();
+    std::string const folder = mount.folder + "/hpcsched-test-" + std::to_string(getpid());
+    std::error_code failed;
+    if (mount.version == cgroup_version::none || !std::filesystem::create_directory(folder, failed)) {
+        HPCSCHED_SKIP("no control group can be made here");
+    }
+    std::string const weight = folder + (mount.version == cgroup_version::v1 ? "/cpu.shares" : "/cpu.weight");
+    {
+        test::child const subject{&test::idle_for_ever};
+        std::ofstream{folder + "/cgroup.procs"} << subject.get() << std::flush;
+        REQUIRE(group_folder(subject.get()) == folder);
+        bool const is_v1 = mount.version == cgroup_version::v1;
+        CHECK(set_group_weight(subject.get(), 15) == outcome::done);
+        CHECK(read_small_file(weight) == (is_v1 ? "15\n" : "1\n"));
+        CHECK(set_group_weight(subject.get(), 0) == outcome::done);
+        CHECK(read_small_file(weight) == (is_v1 ? "262144\n" : "10000\n"));
+        CHECK(set_group_weight(subject.get(), 1024) == outcome::done);
+        CHECK(read_small_file(weight) == (is_v1 ? "1024\n" : "100\n"));
+    }
+    std::filesystem::remove(folder, failed);
+    CHECK_FALSE(failed);
+}
+
+} // namespace

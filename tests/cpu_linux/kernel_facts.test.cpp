@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+#include <hpcsched/cpu_linux/process.hpp>
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+
+namespace {
+
+using namespace hpcsched;
+
+TEST_CASE("kernel facts: what does not work is told with its reason, what works without one") {
+    cpu_linux::kernel_facts const facts = cpu_linux::probe_kernel();
+    std::string release;
+    std::getline(std::ifstream{"/proc/sys/kernel/osrelease"}, release);
+    CHECK(facts.release == release);
+    CHECK(facts.cpu_count >= 1);
+    CHECK(facts.tick >= std::chrono::milliseconds{1});
+    CHECK(facts.tick <= std::chrono::milliseconds{10});
+    for (auto const& each : {facts.real_time, facts.raise_nice, facts.custom_slice, facts.fair_across_sessions,
+                             facts.bpf_sensor, facts.cpu_clock_overflow, facts.sched_ext}) {
+        CHECK(each.works == each.why_not.empty());
+    }
+}
+
+TEST_CASE("kernel facts: trying things out leaves this process as it was") {
+    auto const before = cpu_linux::get_scheduling(getpid()).value();
+    (void)cpu_linux::probe_kernel();
+    CHECK(cpu_linux::get_scheduling(getpid()).value() == before);
+}
+
+TEST_CASE("kernel facts: the table names every backend and why the others do not work") {
+    cpu_linux::kernel_facts facts;
+    facts.release = "6.18.0";
+    facts.real_time.why_not = "no budget";
+    facts.raise_nice.works = true;
+    auto const rows = cpu_linux::backend_table(facts);
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0].name == "realtime_bands");
+    CHECK_FALSE(rows[0].works);
+    CHECK(rows[0].remark == "realtime_bands: no budget");
+    CHECK(rows[1].works);
+    std::string const text = to_text(facts);
+    CHECK(text.find("Linux 6.18.0") != std::string::npos);
+    CHECK(text.find("no   no budget") != std::string::npos);
+    CHECK(text.find("nice_and_slice      yes") != std::string::npos);
+}
+
+} // namespace

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+#include <hpcsched/cpu_linux/live_kernel.hpp>
+
+#include <doctest/doctest.h>
+
+#include "child.hpp"
+#include <poll.h>
+#include <skip.hpp>
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace hpcsched;
+using namespace std::chrono_literals;
+using cpu_linux::live_kernel;
+using cpu_linux::sensor;
+
+/// Events as they come, until `done(event)` holds of one; fails after ten seconds.
+template <class Done>
+std::vector<cpu_linux::timed_event> events_until(live_kernel& kernel, Done&& done) {
+    std::vector<cpu_linux::timed_event> seen;
+    for (time_point const end = cpu_linux::now() + 10s; cpu_linux::now() < end; kernel.wait(end - cpu_linux::now())) {
+        while (auto event = kernel.next()) {
+            seen.push_back(std::move(*event));
+            if (done(seen.back().what)) {
+                return seen;
+            }
+        }
+    }
+    FAIL("what was waited for did not happen");
+    return seen;
+}
+
+template <class Event>
+bool is(cpu_linux::live_event const& event) {
+    return std::holds_alternative<Event>(event);
+}
+
+template <class Event>
+Event const& last(std::vector<cpu_linux::timed_event> const& events) {
+    return std::get<Event>(events.back().what);
+}
+
+/// The sensors that work here.
+std::vector<sensor> sensors() {
+    static bool const has_bpf = cpu_linux::probe_kernel().bpf_sensor.works;
+    return has_bpf ? std::vector{sensor::polling, sensor::bpf} : std::vector{sensor::polling};
+}
+
+live_kernel opened(sensor from) {
+    return std::move(live_kernel::open({.from = from, .poll_period = 1ms}).value());
+}
+
+TEST_CASE("live kernel: an exit is told with the CPU time that the process had") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        CHECK(kernel.in_use() == from);
+        test::child const subject{[] { test::burn(50ms); }};
+        task_id const task = kernel.admit(subject.get()).value();
+        CHECK(kernel.process_of(task) == subject.get());
+        auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
+        auto const& exit = last<cpu_linux::live_exit>(events);
+        CHECK(exit.event.task == task);
+        CHECK(exit.record.process == subject.get());
+        CHECK(exit.record.cpu_time == exit.event.cpu_time);
+        CHECK(exit.record.cpu_time >= 50ms);
+        CHECK(exit.record.cpu_time < 60ms);
+        CHECK(exit.record.exit - exit.record.admitted >= 45ms); // it may have run for a while before it was admitted
+        CHECK(kernel.task_count() == 0);
+        CHECK_FALSE(kernel.cpu_time(task).has_value());
+    }
+}
+
+TEST_CASE("live kernel: sleeping and waking are told, in order and with times that never decrease") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost go;
+        test::child const subject{[&] {
+            test::burn(20ms);
+            (void)go.await();
+            test::burn(30ms);
+        }};
+        task_id const task = kernel.admit(subject.get()).value();
+        auto events = events_until(kernel, &is<cpu::task_blocked>);
+        CHECK(last<cpu::task_blocked>(events).task == task);
+        CHECK(last<cpu::task_blocked>(events).cpu_time >= 20ms);
+        CHECK(last<cpu::task_blocked>(events).cpu_time < 30ms);
+        go.raise();
+        for (auto& later : events_until(kernel, &is<cpu_linux::live_exit>)) {
+            events.push_back(std::move(later));
+        }
+        CHECK(last<cpu_linux::live_exit>(events).record.cpu_time >= 30ms);
+        bool woke = false;
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            woke = woke || is<cpu::task_woke>(events[i].what);
+            CHECK((i == 0 || events[i].at >= events[i - 1].at));
+        }
+        CHECK(woke);
+    }
+}
+
+TEST_CASE("live kernel: with BPF, a process of several threads sleeps when the last of them does") {
+    if (sensors().size() < 2) {
+        HPCSCHED_SKIP("BPF is not allowed here (run as root)");
+    }
+    live_kernel kernel = opened(sensor::bpf);
+    test::signpost begin;
+    test::child const subject{[&] {
+        (void)begin.await();
+        std::thread first{[] { test::burn(40ms); }};
+        std::thread second{[] { test::burn(40ms); }};
+        first.join(); // here the main thread sleeps while others run
+        second.join();
+        test::idle_for_ever();
+    }};
+    task_id const task = kernel.admit(subject.get()).value();
+    begin.raise();
+    auto const events = events_until(kernel, [](auto const& event) {
+        auto const* const blocked = std::get_if<cpu::task_blocked>(&event);
+        return blocked != nullptr && blocked->cpu_time > 39ms;
+    });
+    CHECK(last<cpu::task_blocked>(events).task == task);
+}
+
+TEST_CASE("live kernel: a CPU timer fires once, when the task has had the time and not before") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::child const subject{&test::burn_for_ever};
+        task_id const task = kernel.admit(subject.get()).value();
+        for (duration const length : {25ms, 60ms}) {
+            duration const target = kernel.cpu_time(task).value() + length;
+            kernel.arm(cpu::arm_cpu_timer{task, target});
+            auto const events = events_until(kernel, &is<cpu::cpu_timer_fired>);
+            CHECK(last<cpu::cpu_timer_fired>(events).task == task);
+            CHECK(last<cpu::cpu_timer_fired>(events).cpu_time >= target);
+            CHECK(cpu_linux::cpu_time_of(subject.get()) >= target - 5ms); // up to a tick old
+        }
+        kernel.arm(cpu::arm_cpu_timer{task, duration{1}}); // it has had that long ago
+        CHECK(last<cpu::cpu_timer_fired>(events_until(kernel, &is<cpu::cpu_timer_fired>)).cpu_time > duration{1});
+        kernel.arm(cpu::arm_cpu_timer{task, kernel.cpu_time(task).value() + 5ms});
+        kernel.cancel(cpu::cancel_cpu_timer{task});
+        kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now() + 60ms});
+        auto const events = events_until(kernel, &is<cpu::timer_fired>);
+        for (auto const& event : events) {
+            CHECK_FALSE(is<cpu::cpu_timer_fired>(event.what));
+        }
+    }
+}
+
+TEST_CASE("live kernel: timers fire in order, and its descriptor tells another event loop") {
+    live_kernel kernel = opened(sensor::polling);
+    time_point const from = cpu_linux::now();
+    kernel.arm(cpu::arm_timer{timer_id{2}, from + 30ms});
+    kernel.arm(cpu::arm_timer{timer_id{1}, from + 10ms});
+    kernel.arm(cpu::arm_timer{timer_id{3}, from + 20ms});
+    kernel.cancel(cpu::cancel_timer{timer_id{3}});
+    std::vector<std::uint32_t> fired;
+    while (fired.size() < 2) {
+        pollfd ready{.fd = kernel.descriptor(), .events = POLLIN, .revents = 0};
+        REQUIRE(poll(&ready, 1, 5'000) == 1);
+        while (auto const event = kernel.next()) {
+            fired.push_back(std::get<cpu::timer_fired>(event->what).timer.value);
+            CHECK(cpu_linux::now() - from >= (fired.back() == 1 ? 10ms : 30ms));
+        }
+    }
+    CHECK(fired == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("live kernel: a process that is gone is not admitted, one that is dismissed is not told of") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::child dead{[] {}};
+        cpu_linux::process_id const process = dead.get();
+        dead.wait();
+        auto const refused = kernel.admit(process);
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().message.find(std::to_string(process)) != std::string::npos);
+        test::child subject{&test::idle_for_ever};
+        task_id const task = kernel.admit(subject.get()).value();
+        kernel.dismiss(task);
+        CHECK(kernel.task_count() == 0);
+        subject.kill();
+        subject.wait();
+        kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now() + 20ms});
+        CHECK(events_until(kernel, &is<cpu::timer_fired>).size() == 1);
+    }
+}
+
+TEST_CASE("live kernel: ids are used again, with another generation") {
+    live_kernel kernel = opened(sensors().back());
+    test::child first{&test::idle_for_ever};
+    task_id const one = kernel.admit(first.get()).value();
+    first.kill();
+    (void)events_until(kernel, &is<cpu_linux::live_exit>);
+    test::child const second{&test::idle_for_ever};
+    task_id const other = kernel.admit(second.get()).value();
+    CHECK(other.index == one.index);
+    CHECK(other.generation != one.generation);
+    CHECK_FALSE(kernel.process_of(one).has_value());
+}
+
+} // namespace

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu/hands_off.hpp>
+#include <hpcsched/cpu/serpt.hpp>
+#include <hpcsched/cpu/sfs.hpp>
+#include <hpcsched/cpu_linux/steering.hpp>
+
+#include <doctest/doctest.h>
+
+#include "child.hpp"
+#include <skip.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace {
+
+using namespace hpcsched;
+using namespace std::chrono_literals;
+using cpu_linux::steering;
+
+/// SFS with one worker and a first slice of 40 ms.
+cpu::sfs forty_ms_filter() {
+    cpu::sfs_config config;
+    config.initial_slice = 40ms;
+    return cpu::sfs{config};
+}
+
+template <class Steering, class Done>
+void work_until(Steering& steering, Done&& done) {
+    steering.work_until(cpu_linux::now() + 10s, [](task_id, cpu_linux::live_record const&) {}, done);
+    REQUIRE(done());
+}
+
+TEST_CASE("steering: SFS gives a process a slice in real time and then demotes it, as section 4.2 says") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    auto sfs = std::move(steering<cpu::sfs>::start(forty_ms_filter(), {.cpu_count = 1}).value());
+    test::child const subject{&test::burn_for_ever};
+    task_id const task = sfs.admit(subject.get(), function_id{0}).value();
+    CHECK(sfs.scheduling_of(task)->policy == cpu::sched_policy::fifo);
+    CHECK(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::fifo);
+    work_until(sfs, [&] { return sfs.scheduling_of(task)->policy == cpu::sched_policy::normal; });
+    CHECK(cpu_linux::get_scheduling(subject.get()).value() == cpu_linux::scheduling{});
+    duration const used = cpu_linux::cpu_time_of(subject.get());
+    CHECK(used >= 36ms); // its clock is up to a tick old
+    CHECK(used < 80ms);
+}
+
+TEST_CASE("steering: what was steered has what it had before, once the steering ends") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const plain{&test::idle_for_ever};
+    test::child const nice{&test::burn_for_ever};
+    cpu_linux::scheduling const before{.nice = 6};
+    REQUIRE(cpu_linux::set_scheduling(nice.get(), before) == cpu_linux::outcome::done);
+    {
+        auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+        (void)serpt.admit(plain.get(), function_id{0}).value();
+        (void)serpt.admit(nice.get(), function_id{1}).value();
+        CHECK(cpu_linux::get_scheduling(nice.get()).value().policy == cpu::sched_policy::fifo);
+    }
+    CHECK(cpu_linux::get_scheduling(plain.get()).value() == cpu_linux::scheduling{});
+    CHECK(cpu_linux::get_scheduling(nice.get()).value() == before);
+}
+
+TEST_CASE("steering: a steering process that is killed leaves nothing in real time") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const subject{&test::burn_for_ever};
+    test::signpost ready;
+    test::child host{[&] {
+        auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+        (void)serpt.admit(subject.get(), function_id{0}).value();
+        ready.raise();
+        test::idle_for_ever();
+    }};
+    (void)ready.await();
+    REQUIRE(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::fifo);
+    time_point const killed = cpu_linux::now();
+    host.kill();
+    while (cpu_linux::get_scheduling(subject.get()).value().policy != cpu::sched_policy::normal &&
+           cpu_linux::now() - killed < 5s) {
+    }
+    CHECK(cpu_linux::now() - killed < 100ms);
+}
+
+TEST_CASE("steering: every exit is told once, with the task that it was") {
+    cpu_linux::steering_config config;
+    config.with_watchdog = false;
+    config.kernel.from = cpu_linux::sensor::polling;
+    auto hands_off =
+        std::move(steering<cpu::hands_off, cpu_linux::nice_and_slice>::start(cpu::hands_off{}, config).value());
+    test::child const first{[] { test::burn(5ms); }};
+    test::child const second{[] { test::burn(15ms); }};
+    task_id const one = hands_off.admit(first.get(), function_id{0}).value();
+    task_id const other = hands_off.admit(second.get(), function_id{1}).value();
+    int exits_of_one = 0;
+    int exits_of_other = 0;
+    hands_off.work_until(
+        cpu_linux::now() + 10s,
+        [&](task_id task, cpu_linux::live_record const& record) {
+            exits_of_one += task == one && record.process == first.get() ? 1 : 0;
+            exits_of_other += task == other && record.process == second.get() ? 1 : 0;
+        },
+        [&] { return hands_off.task_count() == 0; });
+    CHECK(exits_of_one == 1);
+    CHECK(exits_of_other == 1);
+    CHECK(hands_off.counts().requests == 0);
+}
+
+/// Sends every task to real time, and counts what it is told.
+struct urgent : cpu::hands_off {
+    using cpu::hands_off::handle;
+    void handle(cpu::task_arrived const& e, time_point, cpu::command_sink& out) noexcept {
+        out.append(cpu::set_nice{e.task, 3});
+        out.append(cpu::set_policy{e.task, cpu::sched_policy::rr, 30});
+    }
+};
+
+TEST_CASE("steering: the commands of one event reach the kernel as one request, by the backend's means") {
+    test::child const subject{&test::idle_for_ever};
+    cpu_linux::steering_config const config{.with_watchdog = false};
+    auto fair = steering<urgent, cpu_linux::nice_and_slice>::start(urgent{}, config);
+    REQUIRE(fair.has_value());
+    (void)fair->admit(subject.get(), function_id{0}).value();
+    CHECK(fair->counts().commands == 2);
+    CHECK(fair->counts().requests == 1);
+    CHECK(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::normal);
+    if (cpu_linux::probe_kernel().raise_nice.works) {
+        CHECK(cpu_linux::get_scheduling(subject.get()).value().nice == cpu::nice_min);
+    }
+}
+
+TEST_CASE("steering: a backend that cannot work says why and what would help") {
+    cpu_linux::kernel_facts facts;
+    facts.real_time.why_not = "SCHED_FIFO is refused: run as root, or with CAP_SYS_NICE";
+    auto const refused = cpu_linux::realtime_bands::check(facts);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message == "realtime_bands: SCHED_FIFO is refused: run as root, or with CAP_SYS_NICE");
+    CHECK(cpu_linux::cgroup_weights::check(facts).has_error());
+    CHECK(cpu_linux::nice_and_slice::check(facts).has_value());
+}
+
+} // namespace

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu_linux/watchdog.hpp>
+
+#include <doctest/doctest.h>
+
+#include "child.hpp"
+#include <sched.h>
+#include <skip.hpp>
+
+#include <optional>
+
+namespace {
+
+using namespace hpcsched;
+using cpu_linux::scheduling;
+
+constexpr scheduling real_time{.policy = cpu::sched_policy::fifo, .rt_priority = 10};
+
+/// How long it takes until `process` has `wanted`; nothing: longer than `longest`.
+std::optional<duration> time_until(cpu_linux::process_id process, scheduling const& wanted, duration longest) {
+    time_point const from = cpu_linux::now();
+    while (cpu_linux::now() - from < longest) {
+        if (cpu_linux::get_scheduling(process).value() == wanted) {
+            return cpu_linux::now() - from;
+        }
+        sched_yield();
+    }
+    return std::nullopt;
+}
+
+TEST_CASE("watchdog: what a steering process that is killed had steered is back within 100 ms") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const steered{&test::burn_for_ever};
+    test::child const other{&test::idle_for_ever};
+    test::signpost ready;
+    scheduling const before{.nice = 4};
+    REQUIRE(cpu_linux::set_scheduling(steered.get(), before) == cpu_linux::outcome::done);
+    test::child steering{[&] {
+        auto guard = cpu_linux::watchdog::start().value();
+        guard.note(3, steered.get(), before);
+        (void)cpu_linux::set_scheduling(steered.get(), real_time);
+        guard.note(4, other.get(), scheduling{});
+        (void)cpu_linux::set_scheduling(other.get(), real_time);
+        guard.strike(4);
+        ready.raise();
+        test::idle_for_ever();
+    }};
+    (void)ready.await();
+    REQUIRE(cpu_linux::get_scheduling(steered.get()).value().policy == cpu::sched_policy::fifo);
+    steering.kill();
+    auto const took = time_until(steered.get(), before, std::chrono::seconds{5});
+    REQUIRE(took.has_value());
+    CHECK(*took < std::chrono::milliseconds{100});
+    // Struck out: not the watchdog's business.
+    CHECK(cpu_linux::get_scheduling(other.get()).value().policy == cpu::sched_policy::fifo);
+}
+
+TEST_CASE("watchdog: one that ends in peace restores nothing and leaves no process") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const steered{&test::idle_for_ever};
+    cpu_linux::process_id guard_process = 0;
+    {
+        auto guard = cpu_linux::watchdog::start().value();
+        guard_process = guard.process();
+        guard.note(0, steered.get(), scheduling{});
+        REQUIRE(cpu_linux::set_scheduling(steered.get(), real_time) == cpu_linux::outcome::done);
+    }
+    CHECK(cpu_linux::get_scheduling(steered.get()).value() == real_time);
+    CHECK(kill(guard_process, 0) == -1);
+}
+
+} // namespace
