@@ -283,7 +283,13 @@ class live_kernel::state {
                 on_pidfd(slot);
                 break;
             case source::cpu_timer:
-                on_overflow(slot);
+                if ((events[static_cast<std::size_t>(i)].events & (EPOLLHUP | EPOLLERR)) != 0) {
+                    // Its thread has exited, and the descriptor would be readable for as long as it is open. The
+                    // process may live on, or be on its way out behind everyone else.
+                    tasks_[slot].overflow = detail::overflow_timer{};
+                } else {
+                    on_overflow(slot);
+                }
                 break;
             }
         }

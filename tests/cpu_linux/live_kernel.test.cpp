@@ -6,6 +6,7 @@
 
 #include "child.hpp"
 #include <poll.h>
+#include <sys/syscall.h>
 #include <skip.hpp>
 
 #include <string>
@@ -149,6 +150,28 @@ TEST_CASE("live kernel: a CPU timer fires once, when the task has had the time a
         for (auto const& event : events) {
             CHECK_FALSE(is<cpu::cpu_timer_fired>(event.what));
         }
+    }
+}
+
+TEST_CASE("live kernel: a process whose first thread has exited, with a CPU timer, keeps nobody awake") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost go;
+        test::child const subject{[&] {
+            (void)go.await();
+            std::thread{&test::idle_for_ever}.detach();
+            (void)syscall(SYS_exit, 0); // this thread alone
+        }};
+        task_id const task = kernel.admit(subject.get()).value();
+        kernel.arm(cpu::arm_cpu_timer{task, 1h}); // while it has one thread: told by an overflow
+        go.raise();
+        int wake_count = 0;
+        for (time_point const end = cpu_linux::now() + 300ms; cpu_linux::now() < end; ++wake_count) {
+            kernel.wait(end - cpu_linux::now());
+            while (kernel.next()) {
+            }
+        }
+        CHECK(wake_count < 1'000); // one a millisecond, to poll; a descriptor that stays readable wakes 100,000 times
     }
 }
 

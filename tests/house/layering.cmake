@@ -43,6 +43,7 @@ layer(notebook_sim   pure MAY notebook raft_sim workload)
 layer(experiment     adapter MAY cpu_sim notebook_sim)
 layer(experiment_mpi adapter MAY experiment)
 layer(cpu_linux      adapter MAY cpu)
+layer(experiment_linux adapter MAY experiment cpu_linux)
 layer(faas_host      adapter MAY cpu_linux workload)
 layer(raft_log       adapter MAY raft)
 layer(raft_asio      adapter MAY raft raft_log)
@@ -51,7 +52,7 @@ layer(gpu_cuda       adapter MAY gpu)
 layer(predict_bullet adapter MAY predict)
 layer(fuse_torch     adapter MAY fuse)
 layer(testing        pure MAY notebook_sim cpu_sim fuse OUTSIDE boost/random/)
-layer(cli            adapter MAY experiment_mpi faas_host notebook_host gpu_cuda predict_bullet fuse_torch)
+layer(cli            adapter MAY experiment_mpi experiment_linux faas_host notebook_host gpu_cuda predict_bullet fuse_torch)
 
 # Of the standard library, what a pure component has no business with: clocks, threads, files, streams, and random
 # numbers that differ from one standard library to the next.

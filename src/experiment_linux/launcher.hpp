@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_EXPERIMENT_LINUX_LAUNCHER_HPP
+#define HPCSCHED_EXPERIMENT_LINUX_LAUNCHER_HPP
+
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/cpu_linux/process.hpp>
+#include <hpcsched/workload/invocation.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace hpcsched::experiment_linux::detail {
+
+/// What the launcher tells of a process.
+struct launch_note {
+    enum class kind : std::uint32_t { began, ended };
+    kind what{};
+    cpu_linux::process_id process = 0;
+    std::uint64_t row = 0;     ///< of the workload
+    time_point at{};           ///< began: after the fork; ended: when it was waited for
+    std::int64_t cpu_time = 0; ///< ended: ns
+};
+
+/// A process of its own, small and urgent, that starts every invocation at its time and waits for it: what it forks is
+/// quick to fork, and nothing that steers or measures can hold it up.
+class launcher {
+  public:
+    struct config {
+        std::uint32_t cpu_count = 1; ///< the processes run on the first so many CPUs
+        std::string group_folder{};  ///< the control group they join; empty: none
+    };
+
+    /// Starts it; the first arrivals come at `start`. The invocations are copied into it.
+    /// \error no process, or no pipe, is to be had
+    [[nodiscard]] static result<launcher> start(std::span<workload::invocation const> invocations, time_point start,
+                                                config const& config);
+
+    launcher(launcher&& other) noexcept
+        : process_{std::exchange(other.process_, 0)}, notes_{std::exchange(other.notes_, -1)} {}
+    launcher& operator=(launcher&&) = delete;
+
+    /// Kills it, and every process that it started and that still runs.
+    ~launcher();
+
+    /// Readable while notes are at hand, and at the end.
+    [[nodiscard]] int descriptor() const noexcept { return notes_; }
+
+    /// The next note at hand.
+    /// \param ended  set to true once there will be no more
+    [[nodiscard]] std::optional<launch_note> next(bool& ended) noexcept;
+
+    [[nodiscard]] cpu_linux::process_id process() const noexcept { return process_; }
+
+  private:
+    launcher(cpu_linux::process_id process, int notes) noexcept : process_{process}, notes_{notes} {}
+
+    cpu_linux::process_id process_;
+    int notes_;
+};
+
+} // namespace hpcsched::experiment_linux::detail
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "live_cell.hpp"
+
+namespace hpcsched::experiment_linux::detail {
+
+result<std::vector<workload::invocation>> read_all(experiment::invocation_stream& from) {
+    std::vector<workload::invocation> rows;
+    workload::invocation row;
+    for (;;) {
+        auto const more = from.next(row);
+        if (more.has_error()) {
+            return more.error();
+        }
+        if (!*more) {
+            return rows;
+        }
+        rows.push_back(row);
+    }
+}
+
+void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_record const& seen) {
+    workload::invocation const& what = rows_[row];
+    duration blocked{};
+    for (workload::blocking_segment const& segment : what.blocking) {
+        blocked += segment.length;
+    }
+    auto const in_run = [&](time_point at) {
+        return time_point{std::max(at - start_, what.arrival.time_since_epoch())};
+    };
+    cpu_sim::task_record const record{
+        .sequence = row,
+        .function = what.function,
+        .arrival = what.arrival,
+        .first_run = in_run(seen.first_run == never ? seen.admitted : seen.first_run),
+        // A process cannot be done sooner than its work takes; the clocks of two CPUs differ by microseconds.
+        .exit = std::max(in_run(exit), what.arrival + what.service),
+        .service = what.service,
+        .cpu_time = std::max(seen.cpu_time, what.service),
+        .blocked = blocked,
+        .memory_mb = what.memory_mb,
+        .context_switches = seen.context_switches,
+        .preemptions = seen.preemptions,
+        .migrations = seen.migrations,
+    };
+    open_[row] = false;
+    ++done_count_;
+    summary_.busy += seen.cpu_time;
+    summary_.context_switches += seen.context_switches;
+    summary_.migrations += seen.migrations;
+    metrics_.on_exit(record, record.exit);
+    if (watcher_ != nullptr) {
+        watcher_->on_exit(record, record.exit);
+    }
+}
+
+result<void> check_undisturbed(duration busy, duration ours, duration span, std::uint32_t cpu_count,
+                               live_options const& options) {
+    double const others = std::max(to_seconds(busy - ours), 0.0) / (to_seconds(span) * cpu_count);
+    if (others <= options.disturbed_above) {
+        return {};
+    }
+    std::ostringstream what;
+    what << std::fixed << std::setprecision(1) << "disturbed: other processes took " << 100 * others
+         << " % of the CPUs during the run, and more than " << 100 * options.disturbed_above
+         << " % makes it worthless: quiet the machine, or allow more with --disturbed";
+    return error{what.str()};
+}
+
+} // namespace hpcsched::experiment_linux::detail

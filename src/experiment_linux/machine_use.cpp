@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine_use.hpp"
+
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <system_error>
+
+namespace hpcsched::experiment_linux::detail {
+
+duration busy_time(std::string_view proc_stat, std::uint32_t cpu_count) {
+    // "cpu0 user nice system idle iowait irq softirq steal guest guest_nice"; guests are in user already
+    auto const ticks_per_second = sysconf(_SC_CLK_TCK);
+    std::int64_t busy = 0;
+    std::istringstream lines{std::string{proc_stat}};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream fields{line};
+        std::string name;
+        std::array<std::int64_t, 8> ticks{};
+        fields >> name;
+        if (!name.starts_with("cpu") || name == "cpu" || std::stoul(name.substr(3)) >= cpu_count) {
+            continue;
+        }
+        for (std::int64_t& each : ticks) {
+            fields >> each;
+        }
+        busy += ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7];
+    }
+    return duration{busy * (1'000'000'000 / ticks_per_second)};
+}
+
+duration busy_time_now(std::uint32_t cpu_count) {
+    std::ifstream file{"/proc/stat"};
+    return busy_time(std::string{std::istreambuf_iterator<char>{file}, {}}, cpu_count);
+}
+
+duration own_cpu_time() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    return std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
+           std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
+}
+
+own_group::own_group() {
+    cpu_linux::kernel_facts const facts = cpu_linux::probe_kernel();
+    if (facts.cgroup_path.empty()) {
+        return;
+    }
+    std::string const folder = facts.cgroup_path + "/hpcsched-run-" + std::to_string(getpid());
+    std::error_code failed;
+    if (!std::filesystem::create_directory(folder, failed)) {
+        return;
+    }
+    folder_ = folder;
+    bool const is_v1 = facts.cgroup == cpu_linux::cgroup_version::v1;
+    std::ofstream{folder + (is_v1 ? "/cpu.shares" : "/cpu.weight")} << (is_v1 ? 262'144 : 10'000) << std::flush;
+    if (is_v1) {
+        std::ofstream budget{folder + "/cpu.rt_runtime_us"};
+        budget << 950'000 << std::flush;
+        if (!budget) { // without it nobody in the group may be real-time
+            std::filesystem::remove(folder, failed);
+            folder_.clear();
+        }
+    }
+}
+
+own_group::~own_group() {
+    std::error_code ignored; // one whose processes are not all gone stays
+    if (!folder_.empty()) {
+        std::filesystem::remove(folder_, ignored);
+    }
+}
+
+} // namespace hpcsched::experiment_linux::detail

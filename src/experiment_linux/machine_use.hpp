@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_EXPERIMENT_LINUX_MACHINE_USE_HPP
+#define HPCSCHED_EXPERIMENT_LINUX_MACHINE_USE_HPP
+
+#include <hpcsched/core/time.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hpcsched::experiment_linux::detail {
+
+/// For how long CPUs have been busy, by the text of /proc/stat: those below `cpu_count`, what a hypervisor stole
+/// included. In steps of 10 ms.
+[[nodiscard]] duration busy_time(std::string_view proc_stat, std::uint32_t cpu_count);
+
+/// The same, now.
+[[nodiscard]] duration busy_time_now(std::uint32_t cpu_count);
+
+/// CPU time of this process so far.
+[[nodiscard]] duration own_cpu_time();
+
+/// A control group of the CPU controller for the processes of one run, removed in the end.
+class own_group {
+  public:
+    /// Makes one with a real-time budget and the largest weight; `folder()` is empty where none can be made.
+    own_group();
+    own_group(own_group const&) = delete;
+    own_group& operator=(own_group const&) = delete;
+    ~own_group();
+
+    [[nodiscard]] std::string const& folder() const noexcept { return folder_; }
+
+  private:
+    std::string folder_;
+};
+
+} // namespace hpcsched::experiment_linux::detail
+
+#endif
