@@ -43,10 +43,11 @@ burner burner::calibrated() {
 }
 
 void burner::burn_until(duration cpu_time) const noexcept {
-    // What the estimate is off by, each further round makes up; a processor that slows down takes more rounds.
+    // Half of what is left each time: a processor that has become slower, by up to half, never overshoots, and the
+    // clock is asked some fifteen times in all.
     for (duration left = cpu_time - own_cpu_time(); left > duration{0}; left = cpu_time - own_cpu_time()) {
         turn(std::max<std::int64_t>(
-            static_cast<std::int64_t>(0.97 * turns_per_nanosecond_ * static_cast<double>(left.count())), 100));
+            static_cast<std::int64_t>(0.5 * turns_per_nanosecond_ * static_cast<double>(left.count())), 100));
     }
 }
 

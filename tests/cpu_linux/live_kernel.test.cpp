@@ -6,8 +6,8 @@
 
 #include "child.hpp"
 #include <poll.h>
-#include <sys/syscall.h>
 #include <skip.hpp>
+#include <sys/syscall.h>
 
 #include <string>
 #include <thread>

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/experiment/invocation_stream.hpp>
+#include <hpcsched/experiment_linux/live_policies.hpp>
+#include <hpcsched/workload/in_memory.hpp>
+
+#include <doctest/doctest.h>
+
+#include "live_cell.hpp"
+#include <skip.hpp>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace hpcsched;
+using namespace std::chrono_literals;
+
+/// Twelve invocations of 2 to 40 ms within 60 ms, some of which block.
+std::vector<workload::invocation> a_dozen() {
+    std::vector<workload::invocation> rows;
+    for (std::uint32_t i = 0; i < 12; ++i) {
+        rows.push_back(
+            {.arrival = time_point{i * 5ms}, .function = function_id{i % 3}, .service = (2 + 19 * (i % 3)) * 1ms});
+        if (i % 4 == 0) {
+            rows.back().blocking.push_back({.after_cpu = 1ms, .length = 10ms});
+        }
+    }
+    return rows;
+}
+
+TEST_CASE("live policies: every policy brings every invocation to its end, with the CPU time that it asked for") {
+    if (auto const possible = experiment_linux::check_live(); possible.has_error()) {
+        HPCSCHED_SKIP(possible.error().message.c_str());
+    }
+    auto const rows = a_dozen();
+    for (experiment::policy const& each : experiment_linux::live_runners({.disturbed_above = 1})) {
+        CAPTURE(each.name);
+        auto const stream = experiment::make_stream(workload::in_memory{rows});
+        auto const cell =
+            each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
+        REQUIRE(cell.has_value());
+        CHECK(cell->task_count == 12);
+        CHECK(cell->turnaround.mean >= 0.0233); // the mean of service and blocking
+        CHECK(cell->turnaround.max < 10);
+        CHECK(cell->slowdown.p50 >= 1);
+        CHECK(cell->utilisation > 0);
+        CHECK(cell->agent_share > 0);
+    }
+}
+
+TEST_CASE("live policies: each has a policy of the simulator that foretells it") {
+    auto const simulated = experiment::shipped_policies();
+    auto const runners = experiment_linux::live_runners();
+    REQUIRE(runners.size() == experiment_linux::live_policies().size());
+    for (std::size_t i = 0; i < runners.size(); ++i) {
+        auto const& live = experiment_linux::live_policies()[i];
+        CHECK(live.name == live.simulated + "-live");
+        CHECK(runners[i].name == live.name);
+        CHECK(simulated.find(live.simulated) != nullptr);
+        CHECK(simulated.find(live.name) == nullptr);
+    }
+}
+
+TEST_CASE("live policies: a run that others disturbed does not count") {
+    using experiment_linux::detail::check_undisturbed;
+    // Two CPUs for 10 s, of which this run used 8 s.
+    CHECK(check_undisturbed(8900ms, 8s, 10s, 2, {.disturbed_above = 0.05}).has_value());
+    auto const refused = check_undisturbed(9500ms, 8s, 10s, 2, {.disturbed_above = 0.05});
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message.starts_with("disturbed: other processes took 7.5 % of the CPUs"));
+    CHECK(check_undisturbed(7s, 8s, 10s, 2, {.disturbed_above = 0}).has_value()); // clocks of different steps
+}
+
+} // namespace

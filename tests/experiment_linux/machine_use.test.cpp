@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine_use.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace hpcsched;
+using namespace std::chrono_literals;
+using namespace hpcsched::experiment_linux::detail;
+
+TEST_CASE("machine use: busy is what is neither idle nor waiting for a disk, on the CPUs that count") {
+    std::string const text = "cpu  60 0 0 900 0 0 0 0 0 0\n"
+                             "cpu0 1 2 3 400 50 6 7 8 90 0\n"
+                             "cpu1 10 0 0 500 0 0 0 0 0 0\n"
+                             "cpu10 100 0 0 0 0 0 0 0 0 0\n"
+                             "intr 1 2 3\n";
+    CHECK(busy_time(text, 1) == 270ms); // 27 ticks of 10 ms; guests are in user
+    CHECK(busy_time(text, 2) == 370ms);
+    CHECK(busy_time(text, 11) == 1370ms);
+    CHECK(busy_time("", 2) == 0ms);
+}
+
+TEST_CASE("machine use: a machine that works gets busier") {
+    duration const before = busy_time_now(1024);
+    duration const own = own_cpu_time();
+    while (own_cpu_time() - own < 60ms) {
+    }
+    CHECK(busy_time_now(1024) - before >= 40ms); // in steps of 10 ms
+}
+
+} // namespace
