@@ -43,7 +43,12 @@ int main(int argument_count, char** argument_values) {
                          .description = "Scheduling experiments: how schedulers treat FaaS workloads, in a "
                                         "deterministic simulator",
                          .details = details};
-    program.commands = {simulate_command(policies), workload_command(), policies_command(policies),
-                        completion_command(program)};
+    program.commands.push_back(simulate_command(policies));
+#ifdef HPCSCHED_HAS_CPU_LINUX
+    program.commands.push_back(run_command(policies));
+#endif
+    program.commands.push_back(workload_command());
+    program.commands.push_back(policies_command(policies));
+    program.commands.push_back(completion_command(program));
     return run_command_line(program, argument_count, argument_values);
 }

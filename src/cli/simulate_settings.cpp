@@ -406,8 +406,8 @@ std::vector<option_spec> simulate_options(experiment::policy_registry const& pol
     return options;
 }
 
-simulate_settings read_simulate_settings(arguments const& given) {
-    simulate_settings settings;
+simulate_settings read_simulate_settings(arguments const& given, simulate_settings defaults) {
+    simulate_settings settings = std::move(defaults);
     std::vector<setting> const known = all_settings({});
     if (given.has("--config")) {
         apply_file(settings, given.one("--config"), known);

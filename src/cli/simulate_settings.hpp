@@ -56,10 +56,10 @@ struct simulate_settings {
 /// The options of `hpcsched simulate`, with what a shell may complete.
 [[nodiscard]] std::vector<option_spec> simulate_options(experiment::policy_registry const& policies);
 
-/// The settings that a command line asks for: the defaults, then the configuration file that it names, then its own
+/// The settings that a command line asks for: `defaults`, then the configuration file that it names, then its own
 /// options.
 /// \throws failure  usage: the option, or the file with line and column, and what to give instead
-[[nodiscard]] simulate_settings read_simulate_settings(arguments const& given);
+[[nodiscard]] simulate_settings read_simulate_settings(arguments const& given, simulate_settings defaults = {});
 
 } // namespace hpcsched::cli
 

@@ -35,7 +35,8 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
         std::string words, offered;
     };
     for (step const& s : std::vector<step>{
-             {"hpcsched ''", "simulate workload policies completion"},
+             {"hpcsched ''", HPCSCHED_HAS_LIVE ? "simulate run workload policies completion"
+                                               : "simulate workload policies completion"},
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},
              {"hpcsched completion ''", "bash"},

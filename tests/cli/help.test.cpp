@@ -10,15 +10,18 @@
 namespace hpcsched::test {
 
 TEST_CASE("help: every command explains itself, within 120 columns, on standard output") {
-    std::vector<std::vector<std::string>> const commands{{},
-                                                         {"simulate"},
-                                                         {"workload"},
-                                                         {"workload", "describe"},
-                                                         {"workload", "generate"},
-                                                         {"workload", "convert"},
-                                                         {"policies"},
-                                                         {"completion"},
-                                                         {"completion", "bash"}};
+    std::vector<std::vector<std::string>> commands{{},
+                                                   {"simulate"},
+                                                   {"workload"},
+                                                   {"workload", "describe"},
+                                                   {"workload", "generate"},
+                                                   {"workload", "convert"},
+                                                   {"policies"},
+                                                   {"completion"},
+                                                   {"completion", "bash"}};
+    if (HPCSCHED_HAS_LIVE) {
+        commands.push_back({"run"});
+    }
     for (std::vector<std::string> const& command : commands) {
         std::string name = "hpcsched";
         for (std::string const& word : command) {

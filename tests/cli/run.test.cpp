@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "program.hpp"
+#include "skip.hpp"
+
+#include <string>
+
+namespace hpcsched::test {
+
+namespace {
+
+constexpr char const* not_built = "steering real processes was not built (libbpf-dev and clang-19 are needed)";
+
+} // namespace
+
+TEST_CASE("run: --check says what works on this machine, and which backends do") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    finished_program const ended = hpcsched.hpcsched({"run", "--check"});
+    CHECK(ended.status == 0);
+    CHECK(ended.err == "");
+    for (std::string const what :
+         {"Linux ", "real time", "BPF sensor", "sched_ext", "realtime_bands", "cgroup_weights"}) {
+        CHECK(ended.out.find(what) != std::string::npos);
+    }
+}
+
+TEST_CASE("run: live cells and their predictions come out in one table, and a second run has nothing left to do") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    std::vector<std::string> const words{"run",        "sfs-table1",  "--count",     "12", "--loads", "0.5",
+                                         "--policies", "eevdf,serpt", "--disturbed", "1",  "--out",   "here"};
+    finished_program const first = hpcsched.hpcsched(words);
+    if (first.status == 1 && first.err.find("realtime_bands: ") != std::string::npos) {
+        HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");
+    }
+    CHECK(first.status == 0);
+    for (std::string const policy : {"eevdf ", "eevdf-live ", "serpt ", "serpt-live "}) {
+        CHECK(first.out.find("\n  " + policy) != std::string::npos);
+    }
+    CHECK(read_text(hpcsched / "here/report.html").find("serpt-live") != std::string::npos);
+    finished_program const second = hpcsched.hpcsched(words);
+    CHECK(second.status == 0);
+    CHECK(second.err.find("4 of 4 cells were finished before") != std::string::npos);
+    CHECK(second.out == first.out);
+}
+
+TEST_CASE("run: what cannot be run live is named, with what can") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    finished_program const policy = hpcsched.hpcsched({"run", "--policies", "srtp"});
+    CHECK(policy.status == 2);
+    CHECK(policy.err == "hpcsched run: policy 'srtp' cannot be run live; did you mean 'srpt'?\n");
+    finished_program const cores = hpcsched.hpcsched({"run", "--cores", "1024"});
+    CHECK(cores.status == 2);
+    CHECK(cores.err.starts_with("hpcsched run: --cores: 1024 is more than the "));
+    finished_program const share = hpcsched.hpcsched({"run", "--disturbed", "2"});
+    CHECK(share.status == 2);
+    CHECK(share.err.starts_with("hpcsched run: --disturbed: "));
+}
+
+} // namespace hpcsched::test
