@@ -52,6 +52,7 @@ void use_cpu(duration length) {
     }
 }
 
+// [steer]
 int live() {
     auto started = cpu_linux::steering<cpu::sfs>::start(agent(), {.cpu_count = 1});
     if (started.has_error()) {
@@ -73,6 +74,7 @@ int live() {
     started->work_until(cpu_linux::now() + 30s, print, [&] { return started->task_count() == 0; });
     return static_cast<int>(started->task_count());
 }
+// [/steer]
 
 int main() {
     simulate();
