@@ -13,6 +13,7 @@
 #include <hpcsched/experiment/grid_workloads.hpp>
 #include <hpcsched/experiment/invocation_stream.hpp>
 #include <hpcsched/experiment/journal.hpp>
+#include <hpcsched/experiment/linux_machines.hpp>
 #include <hpcsched/experiment/metrics.hpp>
 #include <hpcsched/experiment/perfetto_trace.hpp>
 #include <hpcsched/experiment/policy_registry.hpp>

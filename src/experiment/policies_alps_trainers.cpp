@@ -5,9 +5,9 @@
 #include <hpcsched/cpu/alps_random_forest.hpp>
 #include <hpcsched/cpu/alps_trainers.hpp>
 #include <hpcsched/cpu/srpt_replay.hpp>
+#include <hpcsched/experiment/linux_machines.hpp>
 #include <hpcsched/experiment/simulate_on.hpp>
 
-#include "linux_machines.hpp"
 #include "policies.hpp"
 
 namespace hpcsched::experiment {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/cpu/all_real_time.hpp>
 #include <hpcsched/cpu/hands_off.hpp>
+#include <hpcsched/experiment/linux_machines.hpp>
 #include <hpcsched/experiment/simulate_on.hpp>
 
-#include "linux_machines.hpp"
 #include "policies.hpp"
 
 namespace hpcsched::experiment {

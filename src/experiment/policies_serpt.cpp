@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/cpu/serpt.hpp>
+#include <hpcsched/experiment/linux_machines.hpp>
 #include <hpcsched/experiment/simulate_on.hpp>
 
-#include "linux_machines.hpp"
 #include "policies.hpp"
 
 namespace hpcsched::experiment {

@@ -19,13 +19,14 @@ using linux_cfs = cpu_sim::machine<cpu::rt, cpu::cfs>;
 /// The kernel of the ALPS paper (5.18): CFS with its ordering and slice hooks.
 using linux_alps = cpu_sim::machine<cpu::rt, cpu::ranked_cfs>;
 
-/// Each machine as its kernel configures itself for the cell's number of CPUs.
+/// `linux_eevdf` as its kernel configures itself for the cell's number of CPUs, at the costs that the cell names.
 [[nodiscard]] inline linux_eevdf::config eevdf_config(cell_inputs const& inputs) {
     cpu::eevdf::config fair = cpu::eevdf::config::for_cpus(inputs.machine.cpu_count);
     fair.tick = inputs.machine.tick;
     return {inputs.machine, {cpu::rt::config{}, fair}};
 }
 
+/// The same for `linux_cfs` and `linux_alps`.
 template <class Machine>
 [[nodiscard]] typename Machine::config old_linux_config(cell_inputs const& inputs) {
     cpu_sim::machine_config hardware = inputs.machine;
