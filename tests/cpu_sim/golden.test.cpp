@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The acceptance tests of the FaaS page that need a whole machine: the table of idealised queues, the shapes of
 // ALPS's figures 6 and 7, and the bound on waiting.
+#include <hpcsched/cpu/all_real_time.hpp>
 #include <hpcsched/cpu/alps.hpp>
 #include <hpcsched/cpu/cfs.hpp>
 #include <hpcsched/cpu/eevdf.hpp>
@@ -12,6 +13,9 @@
 #include <hpcsched/cpu/srpt.hpp>
 #include <hpcsched/cpu_sim/machine.hpp>
 #include <hpcsched/workload/generator.hpp>
+#include <hpcsched/workload/in_memory.hpp>
+#include <hpcsched/workload/offered_work.hpp>
+#include <hpcsched/workload/scale_to_load.hpp>
 
 #include <doctest/doctest.h>
 
@@ -19,10 +23,14 @@
 #include "skip.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::cpu_sim {
@@ -30,31 +38,43 @@ namespace {
 
 using namespace scenario;
 
+/// A mean over runs.
+struct over_runs {
+    double sum = 0;
+    double squares = 0;
+    double count = 0;
+
+    void add(double value) {
+        sum += value;
+        squares += value * value;
+        count += 1;
+    }
+    [[nodiscard]] double mean() const { return sum / count; }
+    /// Half of the 95 % interval, for some dozens of runs.
+    [[nodiscard]] double half_width() const { return 2.02 * std::sqrt((squares / count - mean() * mean()) / count); }
+};
+
+/// Of one run, or of several with the same observer.
 struct statistics : silent {
+    duration start_up{};   // part of every service
     double turnaround = 0; // seconds
     double count = 0;
     double short_turnaround = 0; // of tasks below 50 ms (ALPS's G1)
     double short_count = 0;
-    std::vector<std::uint32_t> switches;
+    double switches = 0;
 
     void on_exit(task_record const& r, time_point) {
         turnaround += to_seconds(r.turnaround());
         count += 1;
-        if (r.service < 50ms) {
+        if (r.service < start_up + 50ms) {
             short_turnaround += to_seconds(r.turnaround());
             short_count += 1;
         }
-        switches.push_back(r.context_switches);
+        switches += r.context_switches;
     }
     [[nodiscard]] double mean() const { return turnaround / count; }
     [[nodiscard]] double short_mean() const { return short_turnaround / short_count; }
-    [[nodiscard]] double mean_switches() const {
-        double sum = 0;
-        for (std::uint32_t const s : switches) {
-            sum += s;
-        }
-        return sum / count;
-    }
+    [[nodiscard]] double mean_switches() const { return switches / count; }
 };
 
 template <class Machine, class Agent, class Source>
@@ -62,6 +82,24 @@ statistics measure(Machine const& m, Agent agent, Source source) {
     statistics seen;
     (void)m.run(source, agent, seen).value();
     return seen;
+}
+
+std::vector<workload::invocation> all_of(workload::generator source) {
+    std::vector<workload::invocation> all;
+    for (workload::invocation each; source.next(each).value();) {
+        all.push_back(each);
+    }
+    return all;
+}
+
+/// The same jobs on the time line that gives them exactly that load.
+std::vector<workload::invocation> at_load(std::vector<workload::invocation> jobs, std::uint32_t cpus, double load) {
+    workload::in_memory measured{jobs};
+    auto const scale = workload::scale_to_load(workload::measure_work(measured).value(), cpus, load).value();
+    for (workload::invocation& each : jobs) {
+        each.arrival = scale(each.arrival);
+    }
+    return jobs;
 }
 
 /// P(an arrival waits) in M/M/c.
@@ -131,9 +169,44 @@ TEST_CASE("golden: processor sharing with Poisson arrivals has the mean of M/M/c
     }
 }
 
-// faas.md 9, the table's means at loads 0.65 and 0.8. They belong to the services in the recorded order of SFS's trace,
-// in which long ones come in clusters: drawn independently, processor sharing has 0.38 and 0.43 s there. The trace
-// has no licence, so it is not shipped: HPCSCHED_SFS_TRACE names a copy of SFS-standalone/test1.
+// faas.md 9.1, item 8: the table's means. They belong to the one recorded order of SFS's trace, in which long services
+// come in clusters: drawn independently, processor sharing has 0.38 and 0.42 s. The preset sfs-trace draws such orders;
+// their mean is within 10 % of the table, beyond what 40 of them leave open (one order differs from the next by 25 and
+// 40 %). What the order changes little, the ratio of SFS to processor sharing, is within 3 %.
+TEST_CASE("golden: the table of idealised queues on orders that drift as SFS's trace does, within 10 %") {
+    struct row {
+        double load, sharing, oracle, sfs, fifo;
+    };
+    for (row const& published : {row{0.65, 0.57, 0.44, 0.60, 0.67}, row{0.80, 1.05, 0.62, 1.08, 1.61}}) {
+        over_runs sharing;
+        over_runs oracle;
+        over_runs sfs;
+        over_runs fifo;
+        auto const ideal = machine_config::ideal(12);
+        for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+            workload::generator_config const config{
+                .from = workload::preset::sfs_trace, .seed = seed, .count = 10'083, .has_memory = false};
+            auto const jobs = at_load(all_of(workload::make_generator(config).value()), 12, published.load);
+            workload::in_memory const source{jobs};
+            sharing.add(measure(machine<cpu::processor_sharing>{ideal}, cpu::hands_off{}, source).mean());
+            oracle.add(measure(machine<cpu::srpt>{ideal}, cpu::hands_off{}, source).mean());
+            sfs.add(measure(machine<cpu::rt, cpu::processor_sharing>{ideal}, cpu::sfs{}, source).mean());
+            fifo.add(measure(machine<cpu::fcfs>{ideal}, cpu::hands_off{}, source).mean());
+        }
+        auto const agrees = [](over_runs const& ours, double table) {
+            CHECK(ours.half_width() < 0.15 * table); // else the next line says nothing
+            CHECK(std::abs(ours.mean() - table) <= 0.10 * table + ours.half_width());
+        };
+        agrees(sharing, published.sharing);
+        agrees(oracle, published.oracle);
+        agrees(sfs, published.sfs);
+        agrees(fifo, published.fifo);
+        CHECK(sfs.mean() / sharing.mean() == doctest::Approx(published.sfs / published.sharing).epsilon(0.03));
+    }
+}
+
+// The same on the recorded order itself. The trace has no licence, so it is not shipped: HPCSCHED_SFS_TRACE names a
+// copy of SFS-standalone/test1.
 TEST_CASE("golden: the table of idealised queues on the order of SFS's own trace, within 10 %") {
     auto const services = sfs_trace_services();
     if (services.empty()) {
@@ -160,30 +233,88 @@ TEST_CASE("golden: the table of idealised queues on the order of SFS's own trace
     }
 }
 
-// faas.md 9.1, item 10; ALPS (ATC'24) figures 6 and 7, Huawei at 90 %. Three orders of the figures do not come out and
-// are left out here (README, "Where the papers' shapes come out"): alps serves the short tasks later than SFS and CFS
-// do, it switches less than SRPT, and the textbook's round robin is not the worst. Why is not traced.
-TEST_CASE("golden: CFS switches more than SFS, SFS more than ALPS, FIFO never, and short tasks fare best under SRPT") {
-    workload::generator_config config{.from = workload::preset::alps_huawei, .seed = 3, .count = 15'000};
-    config.load = 0.9;
-    config.cpu_count = 24;
-    auto const source = [&] { return workload::make_generator(config).value(); };
-    auto hardware = machine_config::with_cpus(24);
-    hardware.fair_server.enabled = false; // kernels of the paper's time
-    std::tuple const old_fair{cpu::rt::config::throttled(), cpu::cfs_config::for_cpus(24)};
-    auto const cfs = measure(machine<cpu::rt, cpu::cfs>{{hardware, old_fair}}, cpu::hands_off{}, source());
-    auto const sfs = measure(machine<cpu::rt, cpu::cfs>{{hardware, old_fair}}, cpu::sfs{}, source());
-    auto const alps = measure(machine<cpu::rt, cpu::ranked_cfs>{{hardware, old_fair}}, cpu::alps{}, source());
-    auto const srpt = measure(machine<cpu::srpt>{machine_config::ideal(24)}, cpu::hands_off{}, source());
-    auto const fifo = measure(machine<cpu::fcfs>{machine_config::ideal(24)}, cpu::hands_off{}, source());
-    CHECK(cfs.mean_switches() > sfs.mean_switches());
-    CHECK(sfs.mean_switches() > alps.mean_switches());
+namespace {
+
+/// The set-up of ALPS (ATC'24), figures 6 and 7, Huawei: 15,000 requests on 24 CPUs, five times over. Each request pays
+/// 50 ms of start-up, as the paper's Python does: its G1, "0 to 50 ms", takes 74 ms under SRPT. The load is 1.0, where
+/// this model's CFS has the mean of the paper's at what it calls 90 %, 217 ms for 201 (bench/paper has the loads
+/// between).
+class huawei_at_90_percent {
+  public:
+    huawei_at_90_percent() {
+        hardware.fair_server.enabled = false; // kernels of the paper's time
+        for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+            auto jobs =
+                all_of(workload::make_generator(
+                           {.from = workload::preset::alps_huawei, .seed = seed, .count = 15'000, .has_memory = false})
+                           .value());
+            for (workload::invocation& each : jobs) {
+                each.service += start_up;
+            }
+            requests_.push_back(at_load(std::move(jobs), 24, 1.0));
+        }
+    }
+
+    template <class Machine, class Agent>
+    [[nodiscard]] statistics under(Machine const& machine, Agent const& agent) const {
+        statistics seen;
+        seen.start_up = start_up;
+        for (auto const& requests : requests_) {
+            workload::in_memory source{requests};
+            Agent fresh = agent;
+            (void)machine.run(source, fresh, seen).value();
+        }
+        return seen;
+    }
+    [[nodiscard]] statistics on_cfs(auto const& agent) const {
+        return under(machine<cpu::rt, cpu::cfs>{{hardware, classes}}, agent);
+    }
+    [[nodiscard]] statistics on_alps_kernel(auto const& agent) const {
+        return under(machine<cpu::rt, cpu::ranked_cfs>{{hardware, classes}}, agent);
+    }
+
+    machine_config hardware = machine_config::with_cpus(24);
+    std::tuple<cpu::rt::config, cpu::cfs_config> classes{cpu::rt::config::throttled(), cpu::cfs_config::for_cpus(24)};
+
+  private:
+    static constexpr duration start_up = 50ms;
+    std::vector<std::vector<workload::invocation>> requests_;
+};
+
+} // namespace
+
+// faas.md 9.1, item 10: "context switches CFS > SFS > ALPS > SRPT > FIFO; mean G1: SRPT < ALPS < SFS < CFS < RR". SFS
+// is the one of the ALPS paper, built on its hooks; FIFO and RR are the kernel's. Two links of the chains do not come
+// out (bench/paper/README.md):
+// * ALPS serves G1 as SFS does, 3 % slower, not 24 % faster: a new request waits for the slice of a long one that runs,
+//   as the paper says that it does (section 5.3, listing 2). Without slices ALPS would be 19 % faster than SFS.
+// * ALPS switches less than SRPT. The median request is never preempted under SRPT, so the paper's median of 1 must
+//   count the runs of its simulation, and the 2 of ALPS what the kernel counts, start-up included.
+TEST_CASE("golden: the orders of ALPS's figures 6 and 7, Huawei at 90 %") {
+    huawei_at_90_percent const setting;
+    auto const cfs = setting.on_cfs(cpu::hands_off{});
+    auto const sfs = setting.on_alps_kernel(cpu::sfs{{.actuator = cpu::sfs_actuator::ranks}});
+    auto const alps = setting.on_alps_kernel(cpu::alps{});
+    auto const round_robin = setting.on_cfs(cpu::all_real_time{{.policy = cpu::sched_policy::rr}});
+    auto const srpt = setting.under(machine<cpu::srpt>{machine_config::ideal(24)}, cpu::hands_off{});
+    auto const fifo = setting.under(machine<cpu::fcfs>{machine_config::ideal(24)}, cpu::hands_off{});
+
+    CHECK(cfs.mean_switches() > 2 * sfs.mean_switches());
+    CHECK(sfs.mean_switches() > 2 * alps.mean_switches());
     CHECK(alps.mean_switches() > fifo.mean_switches());
     CHECK(srpt.mean_switches() > fifo.mean_switches());
     CHECK(fifo.mean_switches() == 0);
-    CHECK(srpt.short_mean() < sfs.short_mean());
-    CHECK(sfs.short_mean() < cfs.short_mean());
-    CHECK(srpt.short_mean() < alps.short_mean());
+
+    CHECK(srpt.short_mean() < 0.8 * alps.short_mean());
+    CHECK(alps.short_mean() < 1.08 * sfs.short_mean()); // the paper: 0.76
+    CHECK(sfs.short_mean() < 0.8 * cfs.short_mean());   // the paper: 0.82
+    CHECK(cfs.short_mean() < 0.8 * round_robin.short_mean());
+
+    CHECK(srpt.mean() < 0.9 * alps.mean());
+    CHECK(alps.mean() < 0.9 * sfs.mean()); // the paper: 0.73
+    CHECK(alps.mean() < 0.8 * cfs.mean()); // the paper: 0.58
+    CHECK(sfs.mean() < 0.95 * cfs.mean()); // the paper: 0.80
+    CHECK(cfs.mean() < 0.75 * round_robin.mean());
 }
 
 // faas.md 9.1, item 11

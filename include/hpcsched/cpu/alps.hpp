@@ -42,9 +42,10 @@ namespace hpcsched::cpu {
 ///         USENIX ATC'24, section 5. Deviations:
 ///         * The paper simulates "the function trace collected from the sliding window" and does not say on how many
 ///           CPUs. Its program replays one CPU's share on one CPU and drops the rest, and the SRPT of its figure 6 is
-///           that of one CPU too (G4 takes 50.7 s; one CPU has 30 s here, 24 with one queue 4 s). Here every share is
-///           replayed, so that no request of the window is dropped. With one share of 24 (`all_samples` = false) a
-///           window shows 40 requests of 50 functions, and long functions that happened not to wait are ranked first.
+///           that of one CPU too (G4 takes 50.7 s; at loads of 0.9 and 1.0 one CPU has 18 and 69 s here, 24 CPUs with
+///           one queue 4 and 7 s). Here every share is replayed, so that no request of the window is dropped. With one
+///           share of 24 (`all_samples` = false) a window shows 40 requests of 50 functions, and long functions that
+///           happened not to wait are ranked first.
 ///         * A share is every c-th finished request on c CPUs, not a random one.
 ///         * A request that arrived before the window began is replayed as if it had arrived just then. What it
 ///           competed with before is not in the log any more, so the longest requests would seem never to have waited,
