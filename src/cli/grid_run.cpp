@@ -40,7 +40,6 @@
 namespace hpcsched::cli {
 namespace {
 
-using experiment::cell_result;
 using experiment::grid_outcome;
 using experiment::grid_plan;
 

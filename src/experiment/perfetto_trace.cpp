@@ -15,7 +15,7 @@
 namespace hpcsched::experiment {
 namespace {
 
-constexpr std::size_t flush_size = 64 * 1024;
+constexpr std::size_t flush_size = 64UL * 1024;
 constexpr std::size_t name_size_max = 24;
 constexpr std::uint64_t arrivals_track = 1;
 constexpr std::uint64_t exits_track = 2;
