@@ -2,8 +2,8 @@
 include(doctest)
 
 # One test program per component, linking only that component: hpcsched_test(<component> <source>... [ALONE]
-# [LABELS <label>] [LINK <target>...]). ALONE: no other test runs meanwhile. Each TEST_CASE is a test of CTest, `<component>.<name of the case>`; one that prints
-# "skipped: <reason>" (tests/skip.hpp) is counted as skipped.
+# [LABELS <label>] [LINK <target>...]). ALONE: no other test runs meanwhile. Each TEST_CASE is a test of CTest,
+# `<component>.<name of the case>`; one that prints "skipped: <reason>" (tests/skip.hpp) is counted as skipped.
 function(hpcsched_test component)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "LABELS" "LINK")
   set(target test_${component})

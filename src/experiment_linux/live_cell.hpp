@@ -99,6 +99,7 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
         return steered.error();
     }
     live_books books{rows, start, inputs};
+    time_point const watched_from = cpu_linux::now();
     duration const busy_before = busy_time_now(cpus);
     duration const own_before = own_cpu_time();
     auto const on_exit = [&](task_id task, cpu_linux::live_record const& seen) { books.end(task, seen); };
@@ -119,13 +120,14 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     }
     duration const agent_time = own_cpu_time() - own_before;
     duration const busy = busy_time_now(cpus) - busy_before;
+    duration const watched = cpu_linux::now() - watched_from;
     cpu_sim::run_summary summary = books.summary();
     summary.task_count = rows.size();
     summary.agent_time = agent_time;
     summary.agent_events = steered->counts().events;
     summary.agent_commands = steered->counts().commands;
     summary.makespan = cpu_linux::now() - start;
-    if (auto const valid = check_undisturbed(busy, summary.busy + agent_time, summary.makespan, cpus, options);
+    if (auto const valid = check_undisturbed(busy, summary.busy + agent_time, watched, cpus, options);
         valid.has_error()) {
         return valid.error();
     }

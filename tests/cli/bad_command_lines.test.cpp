@@ -28,6 +28,8 @@ std::string all_presets() {
 }
 
 std::string const presets = all_presets();
+std::string const all_commands =
+    HPCSCHED_HAS_LIVE ? "simulate, run, workload, policies, completion" : "simulate, workload, policies, completion";
 
 void check_all(std::vector<bad_command_line> const& table) {
     for (bad_command_line const& bad : table) {
@@ -45,15 +47,11 @@ void check_all(std::vector<bad_command_line> const& table) {
 
 TEST_CASE("bad command line: commands and options that do not exist") {
     check_all({
-        {{},
-         2,
-         "hpcsched: no command is given: the commands are simulate, workload, policies, completion (see hpcsched "
-         "--help)"},
+        {{}, 2, "hpcsched: no command is given: the commands are " + all_commands + " (see hpcsched --help)"},
         {{"simluate"}, 2, "hpcsched: unknown command 'simluate': did you mean 'simulate'? (see hpcsched --help)"},
         {{"frobnicate"},
          2,
-         "hpcsched: unknown command 'frobnicate': the commands are simulate, workload, policies, completion (see "
-         "hpcsched --help)"},
+         "hpcsched: unknown command 'frobnicate': the commands are " + all_commands + " (see hpcsched --help)"},
         {{"--verison"}, 2, "hpcsched: unknown option '--verison': did you mean '--version'? (see hpcsched --help)"},
         {{"simulate", "--polices", "sfs"},
          2,

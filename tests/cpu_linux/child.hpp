@@ -27,15 +27,40 @@ inline void burn(duration cpu_time) {
     } while (std::chrono::seconds{used.tv_sec} + duration{used.tv_nsec} < cpu_time);
 }
 
-/// A process that does what it is told in a function of its own; killed and waited for at the end.
+/// A promise from one process to another, by a pipe.
+class signpost {
+  public:
+    signpost() { (void)!pipe(ends_); }
+    signpost(signpost const&) = delete;
+    signpost& operator=(signpost const&) = delete;
+    ~signpost() {
+        close(ends_[0]);
+        close(ends_[1]);
+    }
+    void raise(int value = 1) { (void)!write(ends_[1], &value, sizeof value); }
+    [[nodiscard]] int await() {
+        int value = 0;
+        (void)!read(ends_[0], &value, sizeof value);
+        return value;
+    }
+
+  private:
+    int ends_[2]{};
+};
+
+/// A process that does what it is told in a function of its own, under the kernel's default scheduling whatever that of
+/// the tests is; killed and waited for at the end.
 class child {
   public:
     template <class Life>
     explicit child(Life&& life) : process_{fork()} {
         if (process_ == 0) {
+            (void)cpu_linux::set_scheduling(getpid(), cpu_linux::scheduling{});
+            ready_.raise();
             life();
             _exit(0);
         }
+        (void)ready_.await();
     }
     child(child const&) = delete;
     child& operator=(child const&) = delete;
@@ -58,6 +83,7 @@ class child {
     }
 
   private:
+    signpost ready_;
     pid_t process_;
 };
 
@@ -70,27 +96,6 @@ inline void idle_for_ever() {
 inline void burn_for_ever() {
     burn(unlimited);
 }
-
-/// A promise from one process to another, by a pipe.
-class signpost {
-  public:
-    signpost() { (void)!pipe(ends_); }
-    signpost(signpost const&) = delete;
-    signpost& operator=(signpost const&) = delete;
-    ~signpost() {
-        close(ends_[0]);
-        close(ends_[1]);
-    }
-    void raise(int value = 1) { (void)!write(ends_[1], &value, sizeof value); }
-    [[nodiscard]] int await() {
-        int value = 0;
-        (void)!read(ends_[0], &value, sizeof value);
-        return value;
-    }
-
-  private:
-    int ends_[2]{};
-};
 
 /// Whether this machine lets us give a process real-time priority.
 inline bool real_time_is_allowed() {

@@ -25,7 +25,7 @@ TEST_CASE("burner: a fresh process uses the CPU for its service time, and sleeps
     auto const cpu = std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
                      std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
     CHECK(cpu >= 40ms);
-    CHECK(cpu < 60ms); // a virtual CPU can become slower by more than half for a while
+    CHECK(cpu < 60ms);         // a virtual CPU can become slower by more than half for a while
     CHECK(used.ru_nvcsw >= 1); // it slept
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
         auto const stream = experiment::make_stream(workload::in_memory{rows});
         auto const cell =
             each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
-        REQUIRE(cell.has_value());
+        REQUIRE_MESSAGE(cell.has_value(), cell.error().message);
         CHECK(cell->task_count == 12);
         CHECK(cell->turnaround.mean >= 0.0233); // the mean of service and blocking
         CHECK(cell->turnaround.max < 10);
