@@ -10,7 +10,7 @@ namespace hpcsched::experiment_linux::detail {
 /// Uses CPU time, as much as it is told, in a loop whose speed is known.
 ///
 /// A loop that asks its clock all the time would enter the kernel all the time, where a slice can end early; real
-/// functions do not. So most of the time passes in the loop, and the clock is asked only towards the end.
+/// functions do not. So the time passes in the loop, and the clock is asked now and then, more often towards the end.
 class burner {
   public:
     /// Measures the loop. \complexity some 20 ms of CPU time

@@ -66,4 +66,21 @@ result<void> check_undisturbed(duration busy, duration ours, duration span, std:
     return error{what.str()};
 }
 
+result<void> check_demand(duration used, std::span<workload::invocation const> rows) {
+    constexpr double tolerated = 0.05;
+    constexpr duration start_up{1'000'000}; // what a fork costs the new process, at most
+    duration asked{};
+    for (workload::invocation const& row : rows) {
+        asked += row.service + start_up;
+    }
+    double const more = to_seconds(used) / to_seconds(asked) - 1;
+    if (more <= tolerated) {
+        return {};
+    }
+    std::ostringstream what;
+    what << std::fixed << std::setprecision(1) << "the processes used " << 100 * more
+         << " % more CPU time than their service times: this machine changed its speed during the run; run it again";
+    return error{what.str()};
+}
+
 } // namespace hpcsched::experiment_linux::detail

@@ -19,6 +19,7 @@
 #include <iomanip>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -81,6 +82,10 @@ class live_books {
 [[nodiscard]] result<void> check_undisturbed(duration busy, duration ours, duration span, std::uint32_t cpu_count,
                                              live_options const& options);
 
+/// Whether the processes used the CPU time that they were to use: if a virtual machine changes its speed in mid-run,
+/// they can use far more, and the load is not the one that was asked for.
+[[nodiscard]] result<void> check_demand(duration used, std::span<workload::invocation const> rows);
+
 /// Runs one cell live.
 /// \param function_of  what the agent is told a row's function is
 template <cpu::scheduling_agent Agent, class FunctionOf>
@@ -129,6 +134,9 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     summary.makespan = cpu_linux::now() - start;
     if (auto const valid = check_undisturbed(busy, summary.busy + agent_time, watched, cpus, options);
         valid.has_error()) {
+        return valid.error();
+    }
+    if (auto const valid = check_demand(summary.busy, rows); valid.has_error()) {
         return valid.error();
     }
     return books.metrics().report(inputs.key, summary);

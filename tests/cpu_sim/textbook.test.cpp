@@ -12,7 +12,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <map>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 // The simulated machine against the queues of the textbooks, each written here in the dumbest way that is plainly
@@ -188,6 +191,29 @@ TEST_CASE_TEMPLATE("textbook queues: the same seed gives the same trace, to the 
     };
     CHECK(hash_of(5) == hash_of(5));
     CHECK(hash_of(5) != hash_of(6));
+}
+
+TEST_CASE_TEMPLATE("textbook queues: the order in which the jobs of one instant are listed does not matter to each",
+                   Class, cpu::srpt, cpu::processor_sharing) {
+    // Batches of three jobs of different lengths: no tie is left to the order.
+    auto jobs = random_jobs(3, 900, 2, 0.9);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        jobs[i].arrival = jobs[i - i % 3].arrival;
+        jobs[i].function = function_id{static_cast<std::uint32_t>(i)};
+    }
+    auto const turnaround_of_each = [](auto const& listed) {
+        auto const [seen, summary] = run(machine<Class>{machine_config::ideal(2)}, listed);
+        std::map<function_id, duration> of;
+        for (task_record const& r : seen.exits) {
+            of[r.function] = r.turnaround();
+        }
+        return of;
+    };
+    auto const before = turnaround_of_each(jobs);
+    for (std::size_t i = 0; i + 2 < jobs.size(); i += 3) {
+        std::swap(jobs[i], jobs[i + 2]);
+    }
+    CHECK(turnaround_of_each(jobs) == before);
 }
 
 } // namespace hpcsched::cpu_sim
