@@ -81,7 +81,7 @@ result<std::uint64_t> parse_count(std::string_view text, std::uint64_t least, st
         }
     }
     std::string const range = std::to_string(least) + " to " + std::to_string(most);
-    error const not_a_count{quoted(text) + " is not a whole number: give " + range};
+    error not_a_count{quoted(text) + " is not a whole number: give " + range};
     // Exactly, where it is only digits: a seed may need all 64 bits.
     std::uint64_t exact = 0;
     auto const parsed = std::from_chars(digits.data(), digits.data() + digits.size(), exact);
