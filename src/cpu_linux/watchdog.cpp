@@ -3,6 +3,7 @@
 #include <hpcsched/cpu_linux/watchdog.hpp>
 
 #include "process_stat.hpp"
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -46,10 +47,14 @@ void restore_all(noted_process const* table) noexcept {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, nullptr); // Ctrl-C at the terminal reaches it too, and is not for it
     prctl(PR_SET_NAME, "hpcsched-guard");
-    close_range(0, ~0U, 0); // nothing of the host's is held open
     sched_param const highest{.sched_priority = 99};
     (void)sched_setscheduler(0, SCHED_FIFO, &highest);
     pollfd alive{.fd = static_cast<int>(syscall(SYS_pidfd_open, steering, 0)), .events = POLLIN, .revents = 0};
+    // Nothing of the host's is held open; that the pipe of `start` is closed tells it that all is in place.
+    if (alive.fd > 0) {
+        close_range(0, static_cast<unsigned>(alive.fd) - 1, 0);
+    }
+    close_range(static_cast<unsigned>(alive.fd) + 1, ~0U, 0);
     // The parent may be dead already, and its id another's.
     while (getppid() == steering && alive.fd >= 0 && poll(&alive, 1, -1) < 0 && errno == EINTR) {
     }
@@ -84,13 +89,26 @@ result<watchdog> watchdog::start() {
         return error{std::string{"watchdog: no shared memory: "} + std::strerror(errno)};
     }
     auto made = std::make_unique<state>(static_cast<noted_process*>(memory));
+    int ready[2]{};
+    if (pipe2(ready, O_CLOEXEC) != 0) {
+        return error{std::string{"watchdog: no pipe: "} + std::strerror(errno)};
+    }
     pid_t const self = getpid();
     made->child = fork();
     if (made->child == 0) {
         watch(self, made->table);
     }
+    int const why = errno;
+    close(ready[1]);
+    if (made->child > 0) {
+        // Until it is at its post: it begins as an ordinary process, which a steered one could keep from running.
+        char nothing = 0;
+        while (read(ready[0], &nothing, 1) < 0 && errno == EINTR) {
+        }
+    }
+    close(ready[0]);
     if (made->child < 0) {
-        return error{std::string{"watchdog: no process: "} + std::strerror(errno)};
+        return error{std::string{"watchdog: no process: "} + std::strerror(why)};
     }
     return watchdog{std::move(made)};
 }

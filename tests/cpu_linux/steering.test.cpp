@@ -78,6 +78,7 @@ TEST_CASE("steering: a steering process that is killed leaves nothing in real ti
         test::idle_for_ever();
     }};
     (void)ready.await();
+    cpu_linux::urgent_thread const urgency{97}; // else this process may not get to look
     REQUIRE(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::fifo);
     time_point const killed = cpu_linux::now();
     host.kill();
@@ -93,10 +94,19 @@ TEST_CASE("steering: every exit is told once, with the task that it was") {
     config.kernel.from = cpu_linux::sensor::polling;
     auto hands_off =
         std::move(steering<cpu::hands_off, cpu_linux::nice_and_slice>::start(cpu::hands_off{}, config).value());
-    test::child const first{[] { test::burn(5ms); }};
-    test::child const second{[] { test::burn(15ms); }};
+    test::signpost go;
+    auto const burns = [&go](duration length) {
+        return [&go, length] {
+            (void)go.await();
+            test::burn(length);
+        };
+    };
+    test::child const first{burns(5ms)};
+    test::child const second{burns(15ms)};
     task_id const one = hands_off.admit(first.get(), function_id{0}).value();
     task_id const other = hands_off.admit(second.get(), function_id{1}).value();
+    go.raise();
+    go.raise();
     int exits_of_one = 0;
     int exits_of_other = 0;
     hands_off.work_until(

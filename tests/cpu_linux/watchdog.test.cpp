@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/cpu_linux/urgent_thread.hpp>
 #include <hpcsched/cpu_linux/watchdog.hpp>
 
 #include <doctest/doctest.h>
@@ -38,6 +39,7 @@ TEST_CASE("watchdog: what a steering process that is killed had steered is back 
     scheduling const before{.nice = 4};
     REQUIRE(cpu_linux::set_scheduling(steered.get(), before) == cpu_linux::outcome::done);
     test::child steering{[&] {
+        cpu_linux::urgent_thread const urgency{98}; // or it could not even die beside what it steers
         auto guard = cpu_linux::watchdog::start().value();
         guard.note(3, steered.get(), before);
         (void)cpu_linux::set_scheduling(steered.get(), real_time);
@@ -48,6 +50,7 @@ TEST_CASE("watchdog: what a steering process that is killed had steered is back 
         test::idle_for_ever();
     }};
     (void)ready.await();
+    cpu_linux::urgent_thread const urgency{97}; // nor could this process look
     REQUIRE(cpu_linux::get_scheduling(steered.get()).value().policy == cpu::sched_policy::fifo);
     steering.kill();
     auto const took = time_until(steered.get(), before, std::chrono::seconds{5});
