@@ -35,7 +35,10 @@ TEST_CASE("run: live cells and their predictions come out in one table, and a se
     program hpcsched;
     std::vector<std::string> const words{"run",        "sfs-table1",  "--count",     "12", "--loads", "0.5",
                                          "--policies", "eevdf,serpt", "--disturbed", "1",  "--out",   "here"};
-    finished_program const first = hpcsched.hpcsched(words);
+    finished_program first = hpcsched.hpcsched(words);
+    for (int again = 0; again < 4 && first.status == 1; ++again) { // disturbed: the same command goes on
+        first = hpcsched.hpcsched(words);
+    }
     if (first.status == 1 && first.err.find("realtime_bands: ") != std::string::npos) {
         HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");
     }

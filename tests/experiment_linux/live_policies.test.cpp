@@ -36,9 +36,14 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
     auto const rows = a_dozen();
     for (experiment::policy const& each : experiment_linux::live_runners({.disturbed_above = 1})) {
         CAPTURE(each.name);
-        auto const stream = experiment::make_stream(workload::in_memory{rows});
-        auto const cell =
-            each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
+        auto const run_once = [&] {
+            auto const stream = experiment::make_stream(workload::in_memory{rows});
+            return each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
+        };
+        auto cell = run_once();
+        for (int again = 0; again < 4 && cell.has_error(); ++again) { // the machine was disturbed, or changed its speed
+            cell = run_once();
+        }
         REQUIRE_MESSAGE(cell.has_value(), cell.error().message);
         CHECK(cell->task_count == 12);
         CHECK(cell->turnaround.mean >= 0.0233); // the mean of service and blocking
