@@ -10,6 +10,7 @@
 #include "launcher.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <exception>
 #include <iostream>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <new>
 #include <set>
+#include <thread>
 #include <utility>
 
 namespace hpcsched::cli {
@@ -259,6 +261,19 @@ exit_code dispatch(bound_command& root, int argument_count, char const* const* a
     return command.spec->run(given);
 }
 
+/// Ranks share the mistakes of their command line, and the first tells them. A launcher ends all ranks once one has
+/// ended with an error, so the others give the first time to speak; a rank that is still there then has met its own
+/// failure.
+void tell(std::string const& where, std::string const& message) {
+    unsigned const rank = launched_as().rank;
+    if (rank != 0) {
+        std::this_thread::sleep_for(std::chrono::seconds{3});
+    }
+    if (!message.empty()) {
+        std::cerr << where << ": " << (rank == 0 ? "" : "rank " + std::to_string(rank) + ": ") << message << '\n';
+    }
+}
+
 } // namespace
 
 std::vector<std::string> arguments::all(std::string const& name) const {
@@ -290,10 +305,7 @@ int run_command_line(command_spec const& program, int argument_count, char const
             throw;
         }
     } catch (failure const& ended) {
-        // Ranks that share a command line share its mistakes: one of them speaks.
-        if (!ended.message.empty() && launched_as().rank == 0) {
-            std::cerr << where << ": " << ended.message << '\n';
-        }
+        tell(where, ended.message);
         return static_cast<int>(ended.code);
     } catch (std::bad_alloc const&) {
         std::cerr << where << ": out of memory: use fewer threads (--threads 1), or a smaller workload\n";

@@ -19,8 +19,12 @@ namespace {
 
 namespace json = boost::json;
 
-std::vector<std::string> on_ranks(int count, std::vector<std::string> const& arguments) {
+/// `script` is what each rank runs first: a line of sh that is to end in `exec "$@"`.
+std::vector<std::string> on_ranks(int count, std::vector<std::string> const& arguments, char const* script = nullptr) {
     std::vector<std::string> words{"mpirun", "-n", std::to_string(count), "--oversubscribe", "--allow-run-as-root"};
+    if (script != nullptr) {
+        words.insert(words.end(), {"sh", "-c", script, "sh"});
+    }
     auto const program_words = program::hpcsched_words(arguments);
     words.insert(words.end(), program_words.begin(), program_words.end());
     return words;
@@ -144,6 +148,29 @@ TEST_CASE("mpi: a mistake is told once, by one rank") {
         REQUIRE(first != std::string::npos);
         CHECK(ended.err.find("hpcsched simulate: ", first + 1) == std::string::npos);
     }
+}
+
+TEST_CASE("mpi: the first rank tells a mistake, however late it comes to it") {
+    if (HPCSCHED_HAS_MPI == 0) {
+        HPCSCHED_SKIP("built without MPI (HPCSCHED_WITH_MPI)");
+    }
+    // Who ends first with an error has the launcher end the others: it must not be one that said nothing.
+    program p;
+    finished_program const ended =
+        p.run(on_ranks(2, {"simulate", "--loads", "x"}, R"([ "$OMPI_COMM_WORLD_RANK" != 0 ] || sleep 0.5; exec "$@")"));
+    CHECK(ended.status == 2);
+    CHECK(ended.err.find("hpcsched simulate: ") != std::string::npos);
+}
+
+TEST_CASE("mpi: a mistake that one rank alone meets is told by that rank") {
+    if (HPCSCHED_HAS_MPI == 0) {
+        HPCSCHED_SKIP("built without MPI (HPCSCHED_WITH_MPI)");
+    }
+    program p;
+    finished_program const ended = p.run(
+        on_ranks(2, {"simulate", "--loads", "x"}, R"([ "$OMPI_COMM_WORLD_RANK" != 0 ] || exec sleep 60; exec "$@")"));
+    CHECK(ended.status == 2);
+    CHECK(ended.err.find("hpcsched simulate: rank 1: ") != std::string::npos);
 }
 
 } // namespace hpcsched::test
