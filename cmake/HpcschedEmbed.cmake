@@ -24,7 +24,7 @@ function(hpcsched_embed output)
       -DHPCSCHED_EMBED_NAMESPACE=${arg_NAMESPACE} "-DHPCSCHED_EMBED_ASSETS=${assets}"
       -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
     DEPENDS ${files} ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
-    COMMENT "Embedding the page"
+    COMMENT "Embedding ${arg_ASSETS}"
     VERBATIM)
 endfunction()
 

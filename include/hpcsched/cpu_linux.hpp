@@ -9,6 +9,8 @@
 #include <hpcsched/cpu_linux/kernel_facts.hpp>
 #include <hpcsched/cpu_linux/live_kernel.hpp>
 #include <hpcsched/cpu_linux/process.hpp>
+#include <hpcsched/cpu_linux/process_rule.hpp>
+#include <hpcsched/cpu_linux/process_watch.hpp>
 #include <hpcsched/cpu_linux/steering.hpp>
 #include <hpcsched/cpu_linux/urgent_thread.hpp>
 #include <hpcsched/cpu_linux/watchdog.hpp>

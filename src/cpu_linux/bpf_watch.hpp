@@ -7,27 +7,22 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/cpu_linux/process.hpp>
 
+#include "bpf_module.hpp"
 #include "task_watch.h"
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 
 namespace hpcsched::cpu_linux::detail {
 
-/// The BPF program `task_watch`, loaded and attached; ends with this object. The one door to libbpf.
+/// The BPF program `task_watch`: it watches the processes that it is given.
 class bpf_watch {
   public:
     /// \error the kernel refuses: why, and what would help
     [[nodiscard]] static result<bpf_watch> load();
 
-    bpf_watch(bpf_watch&&) noexcept;
-    bpf_watch& operator=(bpf_watch&&) noexcept;
-    ~bpf_watch();
-
     /// Readable while events are at hand.
-    [[nodiscard]] int descriptor() const noexcept;
+    [[nodiscard]] int descriptor() const noexcept { return module_.descriptor(); }
 
     /// Watches a process from now on; its events carry `tag`.
     /// \return the CPU time that its threads had before
@@ -35,18 +30,23 @@ class bpf_watch {
     void remove(process_id process) noexcept;
 
     /// Calls `each` for every event at hand.
-    void consume(std::function<void(watch_event const&)> const& each);
+    template <class Each>
+    void consume(Each&& each) {
+        module_.consume<watch_event>(each);
+    }
 
     /// On-CPU time of a watched process since it was added, runs under way included; nothing where it is gone.
     [[nodiscard]] std::optional<duration> ran(process_id process) const noexcept;
 
     /// Events that found the ring buffer full.
-    [[nodiscard]] std::uint64_t dropped_count() const noexcept;
+    [[nodiscard]] std::uint64_t dropped_count() const noexcept { return module_.dropped_count(); }
 
   private:
-    class state;
-    explicit bpf_watch(std::unique_ptr<state> made) noexcept;
-    std::unique_ptr<state> state_;
+    explicit bpf_watch(bpf_module loaded) noexcept;
+
+    bpf_module module_;
+    int processes_;
+    int threads_;
 };
 
 } // namespace hpcsched::cpu_linux::detail

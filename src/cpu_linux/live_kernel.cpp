@@ -75,7 +75,7 @@ class live_kernel::state {
         return {};
     }
 
-    [[nodiscard]] result<task_id> admit(process_id process) {
+    [[nodiscard]] result<task_id> admit(process_id process, counted_from from) {
         auto const first = detail::read_process_stat(process);
         if (!first || is_dead(first->state)) {
             return error{"process " + std::to_string(process) + " has exited"};
@@ -86,8 +86,12 @@ class live_kernel::state {
         t.process = process;
         t.admitted = now();
         t.base = cpu_time_of(process);
+        t.before = duration{0};
         t.asleep = false;
         bool const watched = bpf_ ? watch_by_bpf(t, slot) : watch_by_pidfd(t, slot);
+        if (from == counted_from::admission && t.base != unlimited) {
+            t.before = std::exchange(t.base, duration{0});
+        }
         if (!watched || t.base == unlimited) {
             forget(slot);
             return error{"process " + std::to_string(process) + " has exited, or this user may not watch it"};
@@ -181,6 +185,7 @@ class live_kernel::state {
         std::uint32_t generation = 0;
         time_point admitted{};
         duration base{};                   ///< CPU time at admission
+        duration before{};                 ///< CPU time that does not count
         duration cpu_timer_at = unlimited; ///< armed for
         bool asleep = false;               ///< as `polling` saw it last
         file_descriptor pidfd;             ///< `polling` only
@@ -252,8 +257,14 @@ class live_kernel::state {
         if (bpf_) {
             return t.base + bpf_->ran(t.process).value_or(duration{0});
         }
-        duration const read = cpu_time_of(t.process);
+        duration const read = clock_of(t);
         return read == unlimited ? t.base : std::max(read, t.base);
+    }
+
+    /// The CPU clock of a task, up to a tick old; unlimited: it is gone.
+    [[nodiscard]] static duration clock_of(task const& t) noexcept {
+        duration const read = cpu_time_of(t.process);
+        return read == unlimited ? unlimited : read - t.before;
     }
 
     // --- events ------------------------------------------------------------------------------------------------
@@ -393,7 +404,7 @@ class live_kernel::state {
     /// The task of `slot` has exited, and nobody saw how.
     void end_unseen(std::uint32_t slot, time_point at) {
         task const& t = tasks_[slot];
-        duration const clock = cpu_time_of(t.process); // still to be had where it has not been waited for
+        duration const clock = clock_of(t); // still to be had where it has not been waited for
         end(slot, at,
             {.process = t.process,
              .admitted = t.admitted,
@@ -431,7 +442,7 @@ class live_kernel::state {
         }
         // perf counts what a hypervisor steals from a virtual CPU, the scheduler does not. The clock is a tick old at
         // the most: if that is not enough either, the task is still short of its time.
-        duration const clock = cpu_time_of(t.process);
+        duration const clock = clock_of(t);
         if (clock != unlimited && clock + longest_tick < t.cpu_timer_at && t.overflow.set(t.cpu_timer_at - clock)) {
             return;
         }
@@ -527,8 +538,8 @@ sensor live_kernel::in_use() const noexcept {
 int live_kernel::descriptor() const noexcept {
     return state_->ready_.get();
 }
-result<task_id> live_kernel::admit(process_id process) {
-    return state_->admit(process);
+result<task_id> live_kernel::admit(process_id process, counted_from from) {
+    return state_->admit(process, from);
 }
 void live_kernel::dismiss(task_id task) noexcept {
     state_->dismiss(task);

@@ -154,4 +154,46 @@ TEST_CASE("steering: a backend that cannot work says why and what would help") {
     CHECK(cpu_linux::nice_and_slice::check(facts).has_value());
 }
 
+TEST_CASE("steering: who is released lives on with its own scheduling, and is not heard of any more") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const subject{&test::burn_for_ever};
+    auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+    task_id const task = serpt.admit(subject.get(), function_id{0}).value();
+    CHECK(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::fifo);
+    CHECK(serpt.release(task).has_value());
+    CHECK(cpu_linux::get_scheduling(subject.get()).value() == cpu_linux::scheduling{});
+    CHECK(serpt.task_count() == 0);
+    CHECK_FALSE(serpt.release(task).has_value());
+}
+
+TEST_CASE("steering: a worker's next invocation begins with no CPU time of its last") {
+    for (auto const from : {cpu_linux::sensor::polling, cpu_linux::sensor::automatic}) {
+        auto left = std::move(steering<cpu::hands_off>::start(cpu::hands_off{}, {.kernel = {.from = from}}).value());
+        test::signpost go;
+        test::child const worker{[&] {
+            test::burn(100ms);
+            (void)go.await();
+            test::burn(130ms);
+        }};
+        task_id const first = left.admit(worker.get(), function_id{0}).value();
+        work_until(left, [&] { return cpu_linux::cpu_time_of(worker.get()) >= 100ms; });
+        CHECK(left.release(first).value() >= 90ms);
+        task_id const second = left.admit(worker.get(), function_id{0}, cpu_linux::counted_from::admission).value();
+        go.raise();
+        std::optional<cpu_linux::live_record> seen;
+        left.work_until(
+            cpu_linux::now() + 10s,
+            [&](task_id id, cpu_linux::live_record const& record) {
+                CHECK(id == second);
+                seen = record;
+            },
+            [&] { return seen.has_value(); });
+        REQUIRE(seen.has_value());
+        CHECK(seen->cpu_time >= 25ms);
+        CHECK(seen->cpu_time < 60ms);
+    }
+}
+
 } // namespace

@@ -27,6 +27,12 @@ struct live_kernel_config {
     duration poll_period{4'000'000}; ///< of `polling`; > 0. SFS's P
 };
 
+/// Which of a process's CPU time is a task's.
+enum class counted_from : std::uint8_t {
+    start,     ///< all: the process is one invocation
+    admission, ///< what it receives from now on: a worker that serves one invocation after the other
+};
+
 /// The life of one task as the kernel saw it, known when it exits. What the sensor cannot see stays 0.
 struct live_record {
     process_id process = 0;
@@ -74,7 +80,7 @@ class live_kernel {
     /// Watches `process` from now on, until it exits.
     /// \return its id; its `task_arrived` is the caller's to tell
     /// \error the process is gone, or this user may not watch it
-    [[nodiscard]] result<task_id> admit(process_id process);
+    [[nodiscard]] result<task_id> admit(process_id process, counted_from from = counted_from::start);
 
     /// Forgets a task without waiting for its exit.
     void dismiss(task_id task) noexcept;

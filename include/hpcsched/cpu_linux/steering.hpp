@@ -97,9 +97,9 @@ class steering {
 
     /// Steers `process`, which runs `function`, from now on.
     /// \error the process is gone, or this user may not watch it
-    result<task_id> admit(process_id process, function_id function) {
+    result<task_id> admit(process_id process, function_id function, counted_from from = counted_from::start) {
         HPCSCHED_ASSERT(is_on_);
-        auto const id = kernel_.admit(process);
+        auto const id = kernel_.admit(process, from);
         if (id.has_error()) {
             return id.error();
         }
@@ -110,6 +110,24 @@ class steering {
         tasks_.insert(*id, task);
         tell(cpu::task_arrived{*id, function, kernel_.cpu_time(*id).value_or(duration{0})}, now());
         return *id;
+    }
+
+    /// Ends the steering of one task, whose process lives on: it gets its own scheduling back. The agent is told that
+    /// it has exited, and learns from its CPU time as from that of a whole invocation.
+    /// \return its CPU time; nothing where it is gone
+    std::optional<duration> release(task_id id) {
+        auto const cpu_time = kernel_.cpu_time(id);
+        if (!cpu_time) {
+            return std::nullopt;
+        }
+        tell(cpu::task_exited{id, *cpu_time}, now());
+        if (entry* const task = tasks_.find(id)) {
+            task->wanted = scheduling{};
+            bring_about(id, *task);
+            tasks_.erase(id);
+        }
+        kernel_.dismiss(id);
+        return cpu_time;
     }
 
     /// Handles all events at hand; does not wait.
