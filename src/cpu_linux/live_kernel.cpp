@@ -226,7 +226,7 @@ class live_kernel::state {
         t.process = 0;
         t.cpu_timer_at = unlimited;
         t.pidfd = file_descriptor{};
-        t.overflow = detail::overflow_timer{};
+        close_overflow(slot);
         free_.push_back(slot);
     }
 
@@ -297,12 +297,15 @@ class live_kernel::state {
                 if ((events[static_cast<std::size_t>(i)].events & (EPOLLHUP | EPOLLERR)) != 0) {
                     // Its thread has exited, and the descriptor would be readable for as long as it is open. The
                     // process may live on, or be on its way out behind everyone else.
-                    tasks_[slot].overflow = detail::overflow_timer{};
-                } else {
-                    on_overflow(slot);
+                    take_overflow(slot);
+                    close_overflow(slot);
                 }
                 break;
             }
+        }
+        // Whoever polls our descriptor first, and be it a host that waits for it, has eaten what perf had to say.
+        for (std::size_t i = overflowing_.size(); i > 0; --i) {
+            take_overflow(overflowing_[i - 1]);
         }
     }
 
@@ -426,16 +429,23 @@ class live_kernel::state {
         tasks_[slot].overflow = detail::overflow_timer{tasks_[slot].process, left};
         if (tasks_[slot].overflow.is_open()) {
             listen(tasks_[slot].overflow.descriptor(), token(source::cpu_timer, slot));
+            overflowing_.push_back(slot);
         }
         return tasks_[slot].overflow.is_open();
     }
 
-    void on_overflow(std::uint32_t slot) {
+    void close_overflow(std::uint32_t slot) noexcept {
+        if (tasks_[slot].overflow.is_open()) {
+            tasks_[slot].overflow = detail::overflow_timer{};
+            std::erase(overflowing_, slot);
+        }
+    }
+
+    void take_overflow(std::uint32_t slot) {
         task& t = tasks_[slot];
-        if (t.process == 0 || !t.overflow.is_open()) {
+        if (t.process == 0 || !t.overflow.is_open() || !t.overflow.take_firing()) {
             return;
         }
-        t.overflow.acknowledge();
         t.overflow.cancel(); // else it goes on with the same period
         if (t.cpu_timer_at == unlimited) {
             return;
@@ -512,7 +522,8 @@ class live_kernel::state {
     time_point poll_at_ = never;
     std::vector<task> tasks_;
     std::vector<std::uint32_t> free_;
-    detail::agent_timers looks_; ///< at CPU timers that no overflow tells of; by slot
+    std::vector<std::uint32_t> overflowing_; ///< slots whose task has an overflow timer
+    detail::agent_timers looks_;             ///< at CPU timers that no overflow tells of; by slot
     std::deque<timed_event> line_;
     time_point last_{};
     duration cpu_time_of_exited_{};

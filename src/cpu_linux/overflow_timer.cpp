@@ -82,11 +82,12 @@ void overflow_timer::cancel() noexcept {
     (void)ioctl(counter_.get(), PERF_EVENT_IOC_DISABLE, 0);
 }
 
-void overflow_timer::acknowledge() noexcept {
+bool overflow_timer::take_firing() noexcept {
     auto* const page = static_cast<perf_event_mmap_page*>(pages_);
     std::atomic_ref<__u64> head{page->data_head};
     std::atomic_ref<__u64> tail{page->data_tail};
-    tail.store(head.load(std::memory_order_acquire), std::memory_order_release);
+    __u64 const written = head.load(std::memory_order_acquire);
+    return tail.exchange(written, std::memory_order_acq_rel) != written;
 }
 
 } // namespace hpcsched::cpu_linux::detail

@@ -11,6 +11,9 @@ namespace hpcsched::cpu_linux::detail {
 
 /// Tells when the first thread of a process has had so much more CPU time: a perf counter of its task clock, whose
 /// overflow makes a descriptor readable. Late by 0.2 ms, where every other clock of another task is up to a tick late.
+///
+/// The descriptor only wakes: the kernel says once that it is readable, to whoever polls first, and be it another epoll
+/// around ours. What has happened stands in the pages that it shares with us: ask `take_firing`.
 class overflow_timer {
   public:
     /// A timer that is not open, and does nothing.
@@ -29,8 +32,8 @@ class overflow_timer {
     [[nodiscard]] bool set(duration remaining) noexcept;
     void cancel() noexcept;
 
-    /// Takes note of a firing, so that the descriptor is readable no more.
-    void acknowledge() noexcept;
+    /// Whether it has fired since it was asked last.
+    [[nodiscard]] bool take_firing() noexcept;
 
   private:
     file_descriptor counter_;

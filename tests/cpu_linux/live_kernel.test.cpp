@@ -128,6 +128,32 @@ TEST_CASE("live kernel: with BPF, a process of several threads sleeps when the l
     CHECK(last<cpu::task_blocked>(events).task == task);
 }
 
+TEST_CASE("live kernel: a host that waits for the descriptor with poll(2) hears of everything, CPU timers included") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::child const subject{[] { test::burn(80ms); }};
+        task_id const task = kernel.admit(subject.get()).value();
+        kernel.arm(cpu::arm_cpu_timer{task, kernel.cpu_time(task).value() + 20ms});
+        kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now() + 5ms});
+        bool ticked = false;
+        duration had{};
+        for (bool exited = false; !exited;) {
+            pollfd ready{.fd = kernel.descriptor(), .events = POLLIN, .revents = 0};
+            REQUIRE(poll(&ready, 1, 10'000) == 1);
+            while (auto const event = kernel.next()) {
+                ticked = ticked || is<cpu::timer_fired>(event->what);
+                exited = exited || is<cpu_linux::live_exit>(event->what);
+                if (auto const* const fired = std::get_if<cpu::cpu_timer_fired>(&event->what)) {
+                    had = fired->cpu_time;
+                }
+            }
+        }
+        CHECK(ticked);
+        CHECK(had >= 20ms);
+        CHECK(had < 60ms);
+    }
+}
+
 TEST_CASE("live kernel: a CPU timer fires once, when the task has had the time and not before") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
