@@ -20,6 +20,13 @@ inline std::optional<std::string> shared_data(std::string const& file) {
 
 } // namespace hpcsched::test
 
+/// Whether a sanitizer is in this program: its processes then use far more CPU time than they are told to.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HPCSCHED_IS_SANITIZED 1
+#else
+#define HPCSCHED_IS_SANITIZED 0
+#endif
+
 /// Leaves a test case that needs what the machine lacks; CTest counts it as skipped, `tests/run.sh` says why.
 #define HPCSCHED_SKIP(reason)                                                                                          \
     do {                                                                                                               \

@@ -236,10 +236,11 @@ inline std::vector<experiment::cell_result> make_cells(synthetic_grid const& gri
 
 /// Names that try to break out of HTML, JSON, scripts, attributes and tables.
 inline std::vector<std::string> hostile_names() {
+    using namespace std::string_literals;
     return {"</script><script>document.documentElement.dataset.owned=1</script>",
             "<img src=x onerror=\"document.documentElement.dataset.owned=2\">",
             "\"'`&amp;${document.documentElement.dataset.owned=3}\\u003c{{title}}",
-            std::string{"nul\0\x01\x1f and \xff\xc3\x28 not UTF-8", 29},
+            "nul\0\x01\x1f and \xff\xc3\x28 not UTF-8"s,
             "a very long name that goes on and on without any reason until it is longer than any line \xf0\x9f\x90\x99",
             "__proto__"};
 }
