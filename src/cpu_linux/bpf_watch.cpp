@@ -22,7 +22,7 @@ result<bpf_watch> bpf_watch::load() {
 bpf_watch::bpf_watch(bpf_module loaded) noexcept
     : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")} {}
 
-result<duration> bpf_watch::add(process_id process, std::uint32_t tag) {
+result<watch_begin> bpf_watch::add(process_id process, std::uint32_t tag) {
     watched_process entry{};
     entry.tag = tag;
     std::uint64_t before = 0;
@@ -40,7 +40,7 @@ result<duration> bpf_watch::add(process_id process, std::uint32_t tag) {
     if (!bpf_module::put(processes_, static_cast<std::uint32_t>(process), entry)) {
         return error{std::string{"BPF: cannot watch a process: "} + std::strerror(errno)};
     }
-    return duration{static_cast<std::int64_t>(before)};
+    return watch_begin{.cpu_time = duration{static_cast<std::int64_t>(before)}, .asleep = entry.runnable == 0};
 }
 
 void bpf_watch::remove(process_id process) noexcept {

@@ -15,6 +15,12 @@
 
 namespace hpcsched::cpu_linux::detail {
 
+/// What a process is like when it is added.
+struct watch_begin {
+    duration cpu_time{}; ///< that its threads had before
+    bool asleep = false; ///< all of them
+};
+
 /// The BPF program `task_watch`: it watches the processes that it is given.
 class bpf_watch {
   public:
@@ -25,8 +31,7 @@ class bpf_watch {
     [[nodiscard]] int descriptor() const noexcept { return module_.descriptor(); }
 
     /// Watches a process from now on; its events carry `tag`.
-    /// \return the CPU time that its threads had before
-    [[nodiscard]] result<duration> add(process_id process, std::uint32_t tag);
+    [[nodiscard]] result<watch_begin> add(process_id process, std::uint32_t tag);
     void remove(process_id process) noexcept;
 
     /// Calls `each` for every event at hand.

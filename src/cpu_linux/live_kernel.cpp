@@ -97,6 +97,9 @@ class live_kernel::state {
             return error{"process " + std::to_string(process) + " has exited, or this user may not watch it"};
         }
         ++alive_;
+        if (t.asleep) { // an agent takes who arrives for runnable
+            put(t.admitted, cpu::task_blocked{id_of(slot), t.base});
+        }
         schedule_poll();
         set_clock();
         return id_of(slot);
@@ -109,6 +112,7 @@ class live_kernel::state {
             }
             --alive_;
             forget(id.index);
+            std::erase_if(line_, [id](timed_event const& event) { return concerns(event.what, id); });
         }
     }
 
@@ -187,7 +191,7 @@ class live_kernel::state {
         duration base{};                   ///< CPU time at admission
         duration before{};                 ///< CPU time that does not count
         duration cpu_timer_at = unlimited; ///< armed for
-        bool asleep = false;               ///< as `polling` saw it last
+        bool asleep = false;               ///< as it was told last
         file_descriptor pidfd;             ///< `polling` only
         detail::overflow_timer overflow;
     };
@@ -235,7 +239,8 @@ class live_kernel::state {
         if (before.has_error()) {
             return false;
         }
-        t.base = *before;
+        t.base = before->cpu_time;
+        t.asleep = before->asleep;
         // It may have died before it was in the map: then nobody would ever tell.
         auto const after = detail::read_process_stat(t.process);
         if (!after || is_dead(after->state)) {
@@ -268,6 +273,32 @@ class live_kernel::state {
     }
 
     // --- events ------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] static bool concerns(live_event const& event, task_id id) noexcept {
+        return std::visit(
+            [id](auto const& what) {
+                if constexpr (requires { what.task; }) {
+                    return what.task == id;
+                } else if constexpr (requires { what.event.task; }) {
+                    return what.event.task == id;
+                } else {
+                    return false;
+                }
+            },
+            event);
+    }
+
+    /// Sleeping and waking alternate for an agent, whatever the sensor saw.
+    void tell_asleep(std::uint32_t slot, bool asleep, time_point at, duration cpu_time) {
+        if (asleep == std::exchange(tasks_[slot].asleep, asleep)) {
+            return;
+        }
+        if (asleep) {
+            put(at, cpu::task_blocked{id_of(slot), cpu_time});
+        } else {
+            put(at, cpu::task_woke{id_of(slot), cpu_time});
+        }
+    }
 
     void put(time_point at, live_event what) {
         last_ = std::max(last_, at);
@@ -359,10 +390,10 @@ class live_kernel::state {
             duration const ran = t.base + duration{static_cast<std::int64_t>(e.ran)};
             switch (e.kind) {
             case watch_blocked:
-                put(at, cpu::task_blocked{id_of(e.tag), ran});
+                tell_asleep(e.tag, true, at, ran);
                 break;
             case watch_woke:
-                put(at, cpu::task_woke{id_of(e.tag), ran});
+                tell_asleep(e.tag, false, at, ran);
                 break;
             case watch_exited:
                 end(e.tag, at,
@@ -505,14 +536,7 @@ class live_kernel::state {
             if (!stat || is_dead(stat->state)) {
                 continue; // its pidfd tells
             }
-            bool const sleeps = stat->state != 'R';
-            if (sleeps != std::exchange(t.asleep, sleeps)) {
-                if (sleeps) {
-                    put(at, cpu::task_blocked{id_of(slot), cpu_time(t)});
-                } else {
-                    put(at, cpu::task_woke{id_of(slot), cpu_time(t)});
-                }
-            }
+            tell_asleep(slot, stat->state != 'R', at, cpu_time(t));
         }
     }
 

@@ -173,6 +173,27 @@ TEST_CASE("serpt: a blocked task gives up its seat and takes one again when it w
     CHECK(script.at(2ms).wakes(0, 1ms).starts_with("set_policy 0 fifo 50"));
 }
 
+TEST_CASE("serpt: tasks that are killed in their sleep leave the turns of the others as long as they were") {
+    serpt_config config;
+    config.ageing_bound = 2s;
+    config.ageing_turn = 1s;
+    agent_script<serpt> script{serpt{config}};
+    script.start(1);
+    for (int i = 0; i < 20; ++i) {
+        script.after(1ms).arrives(0, 0);
+        script.after(10ms).exits(0, 10ms);
+        script.after(1ms).arrives(0, 1);
+        script.after(1s).exits(0, 1s);
+        script.after(1ms).arrives(0, 2);
+        script.after(1ms).blocks(0, 1ms);
+        script.after(1ms).exits(0, 1ms);
+    }
+    script.at(100s).arrives(1, 0);
+    script.at(100s).arrives(2, 1);
+    // Two tasks share one second.
+    CHECK(script.at(101s).timer(0).starts_with("set_policy 2 fifo 50; arm_cpu_timer 2 at 500ms"));
+}
+
 TEST_CASE("serpt: a task that waited for half of the bound gets a turn, which nobody can cut short") {
     serpt_config config;
     config.ageing_bound = 2s;

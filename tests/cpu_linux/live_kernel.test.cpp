@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "child.hpp"
+#include "process_stat.hpp"
 #include <poll.h>
 #include <skip.hpp>
 #include <sys/syscall.h>
@@ -102,6 +103,29 @@ TEST_CASE("live kernel: sleeping and waking are told, in order and with times th
             CHECK((i == 0 || events[i].at >= events[i - 1].at));
         }
         CHECK(woke);
+    }
+}
+
+TEST_CASE("live kernel: who sleeps when it is admitted is told so, and then wakes once") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost go;
+        test::child const subject{[&] {
+            (void)go.await();
+            test::burn(20ms);
+        }};
+        while (cpu_linux::detail::read_process_stat(subject.get())->state == 'R') {
+        }
+        (void)kernel.admit(subject.get()).value();
+        auto const first = events_until(kernel, [](auto const&) { return true; });
+        CHECK(is<cpu::task_blocked>(first.back().what));
+        go.raise();
+        int balance = -1; // of wake-ups over sleeps
+        for (auto const& event : events_until(kernel, &is<cpu_linux::live_exit>)) {
+            balance += is<cpu::task_woke>(event.what) ? 1 : is<cpu::task_blocked>(event.what) ? -1 : 0;
+            CHECK((balance == 0 || balance == -1));
+        }
+        CHECK(balance == 0);
     }
 }
 

@@ -189,7 +189,8 @@ concept restores_on_stop = handles<A, stopping>;
 /// 2. `now` never decreases between calls; `started` comes first, `stopping` last.
 /// 3. Commands name only tasks that arrived and have not exited. A driver drops a command for a task that is gone:
 ///    on a live kernel the exit may not have been seen yet.
-/// 4. A driver may deliver events late and carry commands out late; it never reorders the events of one task.
+/// 4. A driver may deliver events late and carry commands out late; it never reorders the events of one task. Of one
+///    task, task_blocked and task_woke alternate, the former first; it may exit while it is blocked, if it is killed.
 /// 5. After the commands given at `stopping`, every task alive is normal, nice 0, unranked, of the kernel's own slice
 ///    and may run on every CPU.
 /// 6. Never blocks, reads no clock, draws no randomness that it was not given, throws nothing.

@@ -124,11 +124,11 @@ class serpt {
     void handle(task_exited const& e, time_point now, command_sink& out) noexcept {
         if (state* const s = tasks_.find(e.task)) {
             learn(s->function, e.cpu_time);
+            runnable_ -= s->waiting || s->seat != no_seat ? 1U : 0U; // else it was killed in its sleep
             if (s->seat != no_seat) {
                 vacate(*s);
             }
             tasks_.erase(e.task);
-            --runnable_;
             fill_seats(now, out);
         }
     }
