@@ -13,7 +13,7 @@ hpcsched_packages() {
       ;;
     tests) echo doctest-dev ;;
     bench) echo libbenchmark-dev libboost-json1.81-dev libcli11-dev ;;
-    live) echo libbpf-dev clang-19 ;;
+    live) echo libbpf-dev clang-19 prometheus-cpp-dev ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;

@@ -5,6 +5,7 @@
 /// \file
 /// All of hpcsched::cpu_linux; a program that is built often includes what it uses instead.
 
+#include <hpcsched/cpu_linux/attachment.hpp>
 #include <hpcsched/cpu_linux/backend.hpp>
 #include <hpcsched/cpu_linux/kernel_facts.hpp>
 #include <hpcsched/cpu_linux/live_kernel.hpp>

@@ -13,6 +13,8 @@ namespace hpcsched::cli {
 // The commands of the program, each with its options, its help and what it does.
 [[nodiscard]] command_spec simulate_command(experiment::policy_registry const& policies);
 [[nodiscard]] command_spec run_command(experiment::policy_registry const& policies); // where cpu_linux is built
+[[nodiscard]] command_spec attach_command();                                         // likewise
+[[nodiscard]] command_spec top_command();                                            // likewise
 [[nodiscard]] command_spec workload_command();
 [[nodiscard]] command_spec policies_command(experiment::policy_registry const& policies);
 

@@ -46,6 +46,8 @@ int main(int argument_count, char** argument_values) {
     program.commands.push_back(simulate_command(policies));
 #ifdef HPCSCHED_HAS_CPU_LINUX
     program.commands.push_back(run_command(policies));
+    program.commands.push_back(attach_command());
+    program.commands.push_back(top_command());
 #endif
     program.commands.push_back(workload_command());
     program.commands.push_back(policies_command(policies));

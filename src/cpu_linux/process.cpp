@@ -81,6 +81,10 @@ outcome for_all_threads(process_id process, One&& one) noexcept {
 
 } // namespace
 
+process_id own_process() noexcept {
+    return getpid();
+}
+
 time_point now() noexcept {
     timespec t{};
     clock_gettime(CLOCK_MONOTONIC, &t);

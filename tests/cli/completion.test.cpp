@@ -35,7 +35,7 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
         std::string words, offered;
     };
     for (step const& s : std::vector<step>{
-             {"hpcsched ''", HPCSCHED_HAS_LIVE ? "simulate run workload policies completion"
+             {"hpcsched ''", HPCSCHED_HAS_LIVE ? "simulate run attach top workload policies completion"
                                                : "simulate workload policies completion"},
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},

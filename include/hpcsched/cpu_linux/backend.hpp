@@ -17,11 +17,11 @@ struct kernel_facts;
 ///
 /// For a backend `b`, a process and what is wanted for it:
 ///
-/// | expression            | effect                                                                                   |
-/// |-----------------------|------------------------------------------------------------------------------------------|
-/// | `B::name`             | what people call it: lower case letters and '_' | | `B::check(facts)`     | nothing, or
-/// why it cannot work here, and what to do about it                              | | `b.apply(p, wanted)`  | brings `p`
-/// as near to `wanted` as this backend can; the default gives it back everything  |
+/// | expression           | effect                                                              |
+/// |----------------------|---------------------------------------------------------------------|
+/// | `B::name`            | what people call it: lower case letters and '_'                     |
+/// | `B::check(facts)`    | nothing, or why it cannot work here, and what to do about it        |
+/// | `b.apply(p, wanted)` | brings `p` as near to `wanted` as this backend can                  |
 ///
 /// Semantics: 1. `apply` with the default leaves the process as the kernel makes it. 2. What a backend cannot express
 /// it leaves out, and says so in its comment. 3. `apply` neither blocks nor forks.

@@ -15,6 +15,9 @@ namespace hpcsched::cpu_linux {
 /// its threads: what `fork` made, what exits as one.
 using process_id = std::int32_t;
 
+/// The calling process.
+[[nodiscard]] process_id own_process() noexcept;
+
 /// `CLOCK_MONOTONIC`: the time line of everything live, the kernel's BPF programs included.
 [[nodiscard]] time_point now() noexcept;
 

@@ -175,6 +175,14 @@ class steering {
     [[nodiscard]] std::uint64_t lost_event_count() const noexcept { return kernel_.lost_event_count(); }
     [[nodiscard]] steering_counts const& counts() const noexcept { return counts_; }
 
+    /// CPU time of a task so far; nothing where it is gone.
+    [[nodiscard]] std::optional<duration> cpu_time(task_id task) const { return kernel_.cpu_time(task); }
+
+    /// The watchdog's process, if there is one.
+    [[nodiscard]] std::optional<process_id> watchdog_process() const noexcept {
+        return guard_ ? std::optional{guard_->process()} : std::nullopt;
+    }
+
     /// What was last asked of the kernel for a task; nothing where it is gone.
     [[nodiscard]] std::optional<scheduling> scheduling_of(task_id task) const noexcept {
         entry const* const known = tasks_.find(task);

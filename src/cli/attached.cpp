@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attached.hpp"
+
+#include <hpcsched/cpu/alps.hpp>
+#include <hpcsched/cpu/hands_off.hpp>
+#include <hpcsched/cpu/serpt.hpp>
+#include <hpcsched/cpu/sfs.hpp>
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
+#include <hpcsched/experiment/suggest.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace hpcsched::cli {
+
+namespace {
+
+// --- what agents have learned ------------------------------------------------------------------------------------
+
+template <class Agent>
+learned_estimate learned_by(Agent const&, function_id) {
+    return {};
+}
+
+learned_estimate learned_by(cpu::serpt const& agent, function_id function) {
+    cpu::service_time_posterior const* const known = agent.posterior(function);
+    if (known == nullptr) {
+        return {};
+    }
+    double weight = 0, sum = 0;
+    for (auto const& bin : known->atoms()) {
+        weight += bin.weight;
+        sum += bin.weight * bin.mean;
+    }
+    return {.service = duration{std::llround(sum / weight)}};
+}
+
+learned_estimate learned_by(cpu::sfs const& agent, function_id) {
+    return {.slice = agent.slice()}; // one for all
+}
+
+learned_estimate learned_by(cpu::alps const& agent, function_id function) {
+    int const rank = agent.rank(function);
+    return rank == 0 ? learned_estimate{} : learned_estimate{.slice = agent.slice(function), .rank = rank};
+}
+
+// --- any agent, any backend --------------------------------------------------------------------------------------
+
+template <class Agent, class Backend>
+class attached_as final : public attached {
+  public:
+    attached_as(std::string policy, cpu_linux::attachment<Agent, Backend> made)
+        : policy_{std::move(policy)}, attachment_{std::move(made)} {}
+
+    void work() override { attachment_.work(); }
+    [[nodiscard]] int steering_descriptor() const override { return attachment_.steering_descriptor(); }
+    [[nodiscard]] int watch_descriptor() const override { return attachment_.watch_descriptor(); }
+
+    result<void> begin(cpu_linux::process_id process, std::string const& function) override {
+        auto const task = attachment_.begin(process, function);
+        return task.has_error() ? result<void>{task.error()} : result<void>{};
+    }
+    bool end(cpu_linux::process_id process) override { return attachment_.end(process); }
+
+    [[nodiscard]] attach_report report() const override {
+        auto const& steered = attachment_.steered();
+        attach_report all{
+            .policy = policy_,
+            .backend = std::string{Backend::name},
+            .sensor = steered.sensor_in_use() == cpu_linux::sensor::bpf ? "bpf" : "polling",
+            .uptime = cpu_linux::now() - since_,
+            .own_cpu_time = own_cpu_time(),
+            .counts = steered.counts(),
+            .lost_events = steered.lost_event_count(),
+            .functions = attachment_.functions(),
+            .invocations = attachment_.invocations(),
+        };
+        for (std::uint32_t i = 0; i < all.functions.size(); ++i) {
+            all.learned.push_back(learned_by(steered.agent(), function_id{i}));
+        }
+        return all;
+    }
+
+  private:
+    static duration own_cpu_time() noexcept {
+        rusage used{};
+        getrusage(RUSAGE_SELF, &used);
+        return std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
+               std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
+    }
+
+    std::string policy_;
+    cpu_linux::attachment<Agent, Backend> attachment_;
+    time_point since_ = cpu_linux::now();
+};
+
+using made = result<std::unique_ptr<attached>>;
+
+template <class Backend, class Agent>
+made attach_agent(std::string const& policy, Agent agent, cpu_linux::attachment_config const& config) {
+    auto started = cpu_linux::attachment<Agent, Backend>::start(std::move(agent), config);
+    if (started.has_error()) {
+        return started.error();
+    }
+    return std::unique_ptr<attached>{new attached_as<Agent, Backend>{policy, std::move(*started)}};
+}
+
+template <class Backend>
+made attach_by(std::string const& policy, cpu_linux::attachment_config const& config) {
+    if (policy == "serpt") {
+        return attach_agent<Backend>(policy, cpu::serpt{}, config);
+    }
+    if (policy == "sfs") {
+        return attach_agent<Backend>(policy, cpu::sfs{}, config);
+    }
+    if (policy == "alps-nice") {
+        return attach_agent<Backend>(policy, cpu::alps{cpu::alps_config{.actuator = cpu::alps_actuator::nice_levels}},
+                                     config);
+    }
+    return attach_agent<Backend>(policy, cpu::hands_off{}, config);
+}
+
+result<void> check_name(std::string const& name, std::vector<std::string> const& known, std::string const& what,
+                        std::string const& plural) {
+    if (std::ranges::find(known, name) != known.end()) {
+        return {};
+    }
+    return error{what + " '" + name + "' is not known; " + experiment::suggestion(name, known, plural)};
+}
+
+/// The best backend that works here.
+std::string best_backend() {
+    auto const rows = cpu_linux::backend_table(cpu_linux::probe_kernel());
+    auto const best = std::ranges::find_if(rows, &cpu_linux::backend_row::works);
+    return best == rows.end() ? rows.front().name : best->name;
+}
+
+} // namespace
+
+std::vector<std::string> attachable_policies() {
+    return {"serpt", "sfs", "alps-nice", "eevdf"};
+}
+
+std::vector<std::string> attachable_backends() {
+    return {"realtime_bands", "nice_and_slice", "cgroup_weights"};
+}
+
+result<void> check_names(std::string const& policy, std::string const& backend) {
+    if (auto known = check_name(policy, attachable_policies(), "policy", "policies"); known.has_error()) {
+        return known;
+    }
+    return backend.empty() ? result<void>{} : check_name(backend, attachable_backends(), "backend", "backends");
+}
+
+result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& backend,
+                                         cpu_linux::attachment_config const& config) {
+    std::string const by = backend.empty() ? best_backend() : backend;
+    if (by == cpu_linux::realtime_bands::name) {
+        return attach_by<cpu_linux::realtime_bands>(policy, config);
+    }
+    if (by == cpu_linux::nice_and_slice::name) {
+        return attach_by<cpu_linux::nice_and_slice>(policy, config);
+    }
+    return attach_by<cpu_linux::cgroup_weights>(policy, config);
+}
+
+} // namespace hpcsched::cli
