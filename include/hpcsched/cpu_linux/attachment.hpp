@@ -145,10 +145,10 @@ class attachment {
     [[nodiscard]] std::vector<invocation_figures> invocations() const {
         std::vector<invocation_figures> all;
         all.reserve(invocations_.size());
-        for (auto const& [task, invocation] : invocations_) {
-            all.push_back({.process = invocation.process,
-                           .function = invocation.function,
-                           .begin = invocation.begin,
+        for (auto const& [task, ran] : invocations_) {
+            all.push_back({.process = ran.process,
+                           .function = ran.function,
+                           .begin = ran.begin,
                            .cpu_time = steered_.cpu_time(task).value_or(duration{0}),
                            .given = steered_.scheduling_of(task).value_or(scheduling{})});
         }
