@@ -40,8 +40,8 @@ command_spec completion_command(command_spec const& program) {
 int main(int argument_count, char** argument_values) {
     auto const policies = hpcsched::experiment::shipped_policies();
     command_spec program{.name = "hpcsched",
-                         .description = "Scheduling experiments: how schedulers treat FaaS workloads, in a "
-                                        "deterministic simulator",
+                         .description = "Scheduling policies for FaaS workloads: in a deterministic simulator, and on "
+                                        "this machine",
                          .details = details};
     program.commands.push_back(simulate_command(policies));
 #ifdef HPCSCHED_HAS_CPU_LINUX

@@ -3,28 +3,18 @@
 
 #include "file_descriptor.hpp"
 #include "small_file.hpp"
+#include "split.hpp"
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <sstream>
 #include <string>
-#include <vector>
 
 namespace hpcsched::cpu_linux::detail {
 
 namespace {
-
-std::vector<std::string> split(std::string_view text, char at) {
-    std::vector<std::string> parts;
-    std::istringstream in{std::string{text}};
-    for (std::string part; std::getline(in, part, at);) {
-        parts.push_back(part);
-    }
-    return parts;
-}
 
 bool names_cpu(std::string_view list, char separator) {
     auto const names = split(list, separator);

@@ -8,6 +8,7 @@
 #include "overflow_timer.hpp"
 #include "process_stat.hpp"
 #include "thread_list.hpp"
+#include "timespec_of.hpp"
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -43,11 +44,6 @@ constexpr duration longest_tick{4'000'000};
 
 /// A look at a CPU timer that no overflow tells of: where the time left could have passed at the earliest.
 constexpr duration shortest_look{500'000};
-
-timespec to_timespec(duration length) noexcept {
-    auto const seconds = std::chrono::floor<std::chrono::seconds>(length);
-    return {.tv_sec = seconds.count(), .tv_nsec = (length - seconds).count()};
-}
 
 } // namespace
 
@@ -309,7 +305,7 @@ class live_kernel::state {
     void collect(duration longest) {
         set_clock();
         std::array<epoll_event, 64> events;
-        timespec const limit = to_timespec(std::min<duration>(longest, std::chrono::hours{24}));
+        timespec const limit = detail::timespec_of(std::min<duration>(longest, std::chrono::hours{24}));
         int const count = epoll_pwait2(ready_.get(), events.data(), static_cast<int>(events.size()), &limit, nullptr);
         for (int i = 0; i < count; ++i) {
             std::uint64_t const what = events[static_cast<std::size_t>(i)].data.u64;
@@ -349,7 +345,7 @@ class live_kernel::state {
         clock_at_ = due;
         itimerspec setting{};
         if (due != never) {
-            setting.it_value = to_timespec(std::max(due.time_since_epoch(), duration{1}));
+            setting.it_value = detail::timespec_of(std::max(due.time_since_epoch(), duration{1}));
         }
         (void)timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
     }

@@ -4,10 +4,10 @@
 #include <boost/regex.hpp>
 
 #include "small_file.hpp"
+#include "split.hpp"
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -15,16 +15,6 @@
 namespace hpcsched::cpu_linux {
 
 namespace {
-
-/// The strings of a file in which each ends with `end`.
-std::vector<std::string> strings_in(std::string const& text, char end) {
-    std::vector<std::string> all;
-    std::istringstream in{text};
-    for (std::string each; std::getline(in, each, end);) {
-        all.push_back(std::move(each));
-    }
-    return all;
-}
 
 std::string joined(std::vector<std::string> const& words) {
     std::string line;
@@ -51,8 +41,8 @@ result<control_group> group_of_folder(std::string const& folder) {
         return error{"cgroup: " + folder + ": " + failed.message() + ": give a control group as /a/b, or its folder"};
     }
     std::string mount;
-    for (std::string const& line : strings_in(detail::read_small_file("/proc/self/mountinfo"), '\n')) {
-        auto const fields = strings_in(line, ' ');
+    for (std::string const& line : detail::split(detail::read_small_file("/proc/self/mountinfo"), '\n')) {
+        auto const fields = detail::split(line, ' ');
         auto const dash = std::ranges::find(fields, "-");
         bool const is_hierarchy = fields.size() >= 5 && fields.end() - dash >= 2 && dash[1].starts_with("cgroup");
         if (is_hierarchy && is_at_or_below(path, fields[4]) && fields[4].size() > mount.size()) {
@@ -94,14 +84,14 @@ result<process_facts> facts_of(process_id process) {
         return error{"process " + std::to_string(process) + " has exited"};
     }
     process_facts facts;
-    for (std::string const& line : strings_in(cgroups, '\n')) { // "4:cpu,cpuacct:/docker/4f3a"
+    for (std::string const& line : detail::split(cgroups, '\n')) { // "4:cpu,cpuacct:/docker/4f3a"
         auto const second = line.find(':', line.find(':') + 1);
         if (second != std::string::npos) {
             facts.cgroups.push_back(line.substr(second + 1));
         }
     }
-    facts.arguments = strings_in(detail::read_small_file(folder + "/cmdline"), '\0');
-    facts.environment = strings_in(detail::read_small_file(folder + "/environ"), '\0');
+    facts.arguments = detail::split(detail::read_small_file(folder + "/cmdline"), '\0');
+    facts.environment = detail::split(detail::read_small_file(folder + "/environ"), '\0');
     return facts;
 }
 

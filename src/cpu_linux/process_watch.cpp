@@ -8,6 +8,7 @@
 #include "bpf_objects.hpp"
 #include "file_descriptor.hpp"
 #include "process_stat.hpp"
+#include "timespec_of.hpp"
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -167,8 +168,7 @@ class process_watch::state {
         }
         itimerspec setting{};
         if (due != never) {
-            auto const seconds = std::chrono::floor<std::chrono::seconds>(due.time_since_epoch());
-            setting.it_value = {.tv_sec = seconds.count(), .tv_nsec = (due.time_since_epoch() - seconds).count()};
+            setting.it_value = detail::timespec_of(due.time_since_epoch());
         }
         (void)timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME, &setting, nullptr); // a past time: at once
     }
