@@ -123,6 +123,9 @@ experiment::grid grid_of(grid_command const& command, simulate_settings const& s
     for (std::string const& name : settings.workloads) {
         grid.workloads.push_back(workload_of(command, name, settings));
     }
+    if (command.amend_workloads) {
+        command.amend_workloads(grid.workloads);
+    }
     grid.policies = settings.policies;
     if (grid.policies == std::vector<std::string>{"all"}) {
         grid.policies.clear();
@@ -310,7 +313,9 @@ exit_code run_grid(grid_command const& command, arguments const& given, simulate
         std::cout << policy_list(policies);
         return exit_code::success;
     }
-    check_in_use(given, settings.workloads, options_of_presets);
+    if (!settings.workloads.empty()) {
+        check_in_use(given, settings.workloads, options_of_presets);
+    }
     ranks all;
     std::optional<grid_plan> plan;
     all.together([&] {

@@ -5,11 +5,13 @@
 
 #include "commands.hpp"
 #include "grid_run.hpp"
+#include "run_functions.hpp"
 #include "simulate_settings.hpp"
 #include "values.hpp"
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +31,12 @@ Examples:
   hpcsched run --count 300 --loads 0.7                some minutes
   hpcsched run alps-azure-paper --variation 0.25 --loads 0.7,0.9,1 --seeds 3
   hpcsched run trace.csv --loads recorded --policies eevdf,serpt
+  hpcsched run --command hash='sha1sum big.iso' --command list='find /usr' --loads 0.7
+
+With --command, a function is a program with its arguments, quoted as in a shell, and each invocation runs it once, its
+input and output /dev/null. Each is run six times before, alone: what it takes there is its service time for the loads,
+the prediction and the oracle, and is kept in the folder of the results. Other processes that it starts are not steered,
+so a pipeline (sh -c '...') is run, but not as a whole.
 
 Needs root, or CAP_SYS_NICE (and CAP_BPF and CAP_PERFMON for exact events). If this program dies, whatever way,
 every steered process gets its own scheduling back.
@@ -38,7 +46,7 @@ Exit status: as of hpcsched simulate.)";
 /// What `run` does where nothing else is asked for.
 simulate_settings live_defaults(std::uint32_t cpus) {
     simulate_settings settings;
-    settings.workloads = {"alps-azure-paper"};
+    settings.workloads.clear(); // unless some are named: the commands, or else a preset
     settings.policies = {"eevdf", "sfs", "alps-nice", "serpt", "srpt"};
     settings.loads = {0.7, 0.9};
     settings.cpu_counts = {cpus};
@@ -87,6 +95,13 @@ std::vector<option_spec> run_options(experiment::policy_registry const& policies
     options.push_back({"--disturbed", "SHARE",
                        "share of the CPUs that other processes may take before a run does not count\n[default: 0.05]",
                        group});
+    options.push_back({"--command",
+                       "NAME=COMMAND",
+                       "an invocation of function NAME is a process that runs COMMAND; may be given several\ntimes. "
+                       "Without a workload the commands are the workload, each as likely as the\nother",
+                       group,
+                       {},
+                       true});
     options.push_back({"--no-prediction", "", "leave the simulator's prediction out", group});
     options.push_back({"--check", "", "say what works on this machine, and run nothing", group});
     return options;
@@ -109,6 +124,24 @@ std::vector<std::string> in_pairs(std::vector<std::string> const& asked_for, boo
     return names;
 }
 
+/// Options that say what a workload is like, and nothing of commands.
+void check_commands_alone(arguments const& given) {
+    for (char const* const option : {"--arrivals", "--functions", "--variation", "--io-share", "--burst-length",
+                                     "--drift", "--drift-length", "--format", "--limit", "--skip-malformed"}) {
+        if (given.has(option)) {
+            throw failure{exit_code::usage, std::string{option} + " is for presets or traces, and the commands are the "
+                                                                  "workload: leave it out, or name a workload"};
+        }
+    }
+}
+
+experiment::cell_key first_cell(simulate_settings const& settings) {
+    return {.load = settings.loads.front(),
+            .arrival_cv = settings.arrival_cvs.front(),
+            .cpu_count = settings.cpu_counts.front(),
+            .seed = settings.all_seeds().front()};
+}
+
 exit_code run(arguments const& given, experiment::policy_registry registry) {
     cpu_linux::kernel_facts const facts = cpu_linux::probe_kernel();
     if (given.has("--check")) {
@@ -128,13 +161,35 @@ exit_code run(arguments const& given, experiment::policy_registry registry) {
             or_fail(parse_real(given.one("--disturbed"), 0, 1), exit_code::usage, "--disturbed: ");
     }
     or_fail(experiment_linux::check_live(), exit_code::failure);
+    grid_command command{.name = "hpcsched run", .roles = {.oracle = "srpt-live", .baseline = "eevdf-live"}};
+    bool const alone = settings.workloads.empty() && given.has("--command");
+    if (alone) {
+        check_commands_alone(given);
+    } else if (settings.workloads.empty()) {
+        settings.workloads = {"alps-azure-paper"};
+    }
+    if (auto const commands = measured_commands(given.all("--command"), settings); !commands.empty()) {
+        auto const of_cell = std::make_shared<experiment_linux::commands_of_cell>(); // known once the workloads are
+        options.commands = [of_cell](experiment::cell_key const& key) { return (*of_cell)(key); };
+        command.amend_workloads = [&settings, alone, commands,
+                                   of_cell](std::vector<experiment::grid_workload>& workloads) {
+            if (alone) {
+                workloads.push_back(experiment_linux::commands_workload(commands, settings.count));
+            } else {
+                check_functions(commands, workloads, first_cell(settings));
+                for (experiment::grid_workload& each : workloads) {
+                    each = experiment_linux::with_commands(std::move(each), commands);
+                }
+            }
+            *of_cell = experiment_linux::find_commands(workloads, commands);
+        };
+    }
     settings.policies = in_pairs(settings.policies, !given.has("--no-prediction"));
     settings.thread_count = 1; // two live cells at once would disturb each other
     settings.machine.tick = facts.tick;
     for (experiment::policy& each : experiment_linux::live_runners(options)) {
         registry.add(std::move(each));
     }
-    grid_command const command{.name = "hpcsched run", .roles = {.oracle = "srpt-live", .baseline = "eevdf-live"}};
     return run_grid(command, given, settings, registry);
 }
 

@@ -4,6 +4,8 @@
 #include <hpcsched/cpu_linux/urgent_thread.hpp>
 
 #include "burner.hpp"
+#include "command_process.hpp"
+#include "machine_use.hpp"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,15 +34,12 @@ void wait_until(time_point at) noexcept {
     }
 }
 
-duration to_duration(timeval const& t) noexcept {
-    return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_usec};
-}
-
 /// The life of the launcher's process.
 class launcher_life {
   public:
-    launcher_life(int notes, std::span<workload::invocation const> invocations, burner const& work)
-        : notes_{notes}, invocations_{invocations}, work_{work} {}
+    launcher_life(int notes, std::span<workload::invocation const> invocations, std::span<std::string const> commands,
+                  burner const& work)
+        : notes_{notes}, invocations_{invocations}, commands_{commands}, work_{work} {}
 
     [[noreturn]] void run(time_point start) {
         for (std::uint64_t row = 0; row < invocations_.size(); ++row) {
@@ -59,13 +58,21 @@ class launcher_life {
         pid_t const process = fork();
         if (process == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            work_.run(invocations_[row]);
-            _exit(0);
+            become(invocations_[row]);
         }
         if (process > 0) {
             rows_.emplace(process, row);
-            tell({launch_note::kind::began, process, row, cpu_linux::now(), 0});
+            tell({launch_note::kind::began, process, row, cpu_linux::now()});
         }
+    }
+
+    [[noreturn]] void become(workload::invocation const& what) const {
+        std::uint32_t const function = what.function.value;
+        if (function < commands_.size() && !commands_[function].empty()) {
+            detail::become(commands_[function], complaints::dropped);
+        }
+        work_.run(what);
+        _exit(0);
     }
 
     /// Takes in the end of one process. \return whether there was one
@@ -77,8 +84,7 @@ class launcher_life {
         if (process <= 0 || known == rows_.end()) {
             return process > 0;
         }
-        duration const cpu_time = to_duration(used.ru_utime) + to_duration(used.ru_stime);
-        tell({launch_note::kind::ended, process, known->second, cpu_linux::now(), cpu_time.count()});
+        tell({launch_note::kind::ended, process, known->second, cpu_linux::now(), cpu_time_of(used).count(), status});
         rows_.erase(known);
         return true;
     }
@@ -87,6 +93,7 @@ class launcher_life {
 
     int notes_;
     std::span<workload::invocation const> invocations_;
+    std::span<std::string const> commands_;
     burner const& work_;
     std::map<pid_t, std::uint64_t> rows_;
 };
@@ -118,7 +125,7 @@ result<launcher> launcher::start(std::span<workload::invocation const> invocatio
         cpu::cpu_mask const cpus = cpu::cpu_mask::range(cpu_id{0}, config.cpu_count);
         (void)cpu_linux::set_affinity(getpid(), cpus);
         cpu_linux::urgent_thread const urgency{97};
-        launcher_life{ends[1], invocations, work}.run(start);
+        launcher_life{ends[1], invocations, config.commands, work}.run(start);
     }
     close(ends[1]);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);

@@ -23,6 +23,7 @@ struct launch_note {
     std::uint64_t row = 0;     ///< of the workload
     time_point at{};           ///< began: after the fork; ended: when it was waited for
     std::int64_t cpu_time = 0; ///< ended: ns
+    int status = 0;            ///< ended: as wait(2) has it
 };
 
 /// A process of its own, small and urgent, that starts every invocation at its time and waits for it: what it forks is
@@ -30,8 +31,9 @@ struct launch_note {
 class launcher {
   public:
     struct config {
-        std::uint32_t cpu_count = 1; ///< the processes run on the first so many CPUs
-        std::string group_folder{};  ///< the control group they join; empty: none
+        std::uint32_t cpu_count = 1;             ///< the processes run on the first so many CPUs
+        std::string group_folder{};              ///< the control group they join; empty: none
+        std::span<std::string const> commands{}; ///< by function; none or empty: use the CPU for the service time
     };
 
     /// Starts it; the first arrivals come at `start`. The invocations are copied into it.

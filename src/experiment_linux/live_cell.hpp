@@ -9,6 +9,7 @@
 #include <hpcsched/experiment/policy_registry.hpp>
 #include <hpcsched/experiment_linux/live_policies.hpp>
 
+#include "command_process.hpp"
 #include "launcher.hpp"
 #include "machine_use.hpp"
 #include <poll.h>
@@ -33,8 +34,10 @@ namespace hpcsched::experiment_linux::detail {
 /// The books of a live run: which task is which row, and what became of it.
 class live_books {
   public:
-    live_books(std::span<workload::invocation const> rows, time_point start, experiment::cell_inputs const& inputs)
-        : rows_{rows}, start_{start}, metrics_{rows.size()}, watcher_{inputs.watcher}, open_(rows.size(), true) {
+    live_books(std::span<workload::invocation const> rows, std::span<std::string const> commands, time_point start,
+               experiment::cell_inputs const& inputs)
+        : rows_{rows}, commands_{commands}, start_{start}, metrics_{rows.size()}, watcher_{inputs.watcher},
+          open_(rows.size(), true) {
         for (workload::invocation const& row : rows) {
             metrics_.on_arrival(task_id{}, row.function, row.arrival);
         }
@@ -42,17 +45,30 @@ class live_books {
 
     void begin(task_id task, std::uint64_t row) { row_of_[task] = row; }
 
-    /// A steered task is done.
+    /// A steered task is done. What a command took, its process tells when it is waited for.
     void end(task_id task, cpu_linux::live_record const& seen) {
         if (auto const known = row_of_.find(task); known != row_of_.end()) {
-            enter(known->second, seen.exit, seen);
+            std::uint64_t const row = known->second;
             row_of_.erase(known);
+            if (command_of(row).empty()) {
+                enter(row, seen.exit, seen);
+            } else {
+                commands_done_.emplace(row, seen);
+            }
         }
     }
 
-    /// A process is done that was gone before it could be steered.
-    void end_unsteered(launch_note const& note) {
-        if (open_[note.row]) {
+    /// A process has been waited for. If it is still open here, it was gone before it could be steered.
+    void end_process(launch_note const& note) {
+        if (note.status != 0 && failure_.empty()) {
+            std::string const command = command_of(note.row);
+            failure_ = "a process fails (" + failure_of(note.status) + ")" + (command.empty() ? "" : ": " + command);
+        }
+        if (auto const command = commands_done_.extract(note.row)) {
+            // With what it had others do for it.
+            command.mapped().cpu_time = std::max(command.mapped().cpu_time, duration{note.cpu_time});
+            enter(note.row, command.mapped().exit, command.mapped());
+        } else if (open_[note.row]) {
             ++unsteered_count_;
             enter(note.row, note.at, {.cpu_time = duration{note.cpu_time}});
         }
@@ -62,19 +78,37 @@ class live_books {
     [[nodiscard]] std::size_t done_count() const noexcept { return done_count_; }
     [[nodiscard]] std::size_t unsteered_count() const noexcept { return unsteered_count_; }
     [[nodiscard]] experiment::metrics const& metrics() const noexcept { return metrics_; }
+
+    /// How the first process that failed did; empty: none has.
+    [[nodiscard]] std::string const& failure() const noexcept { return failure_; }
+
+    /// Of processes that are to use the CPU for their service time: what they used, and what they were to use.
+    [[nodiscard]] duration used() const noexcept { return used_; }
+    [[nodiscard]] duration asked() const noexcept { return asked_; }
     [[nodiscard]] cpu_sim::run_summary& summary() noexcept { return summary_; }
 
   private:
     void enter(std::uint64_t row, time_point exit, cpu_linux::live_record const& seen);
 
+    /// The command that a row runs; empty: none.
+    [[nodiscard]] std::string command_of(std::uint64_t row) const {
+        std::uint32_t const function = rows_[row].function.value;
+        return function < commands_.size() ? commands_[function] : std::string{};
+    }
+
     std::span<workload::invocation const> rows_;
+    std::span<std::string const> commands_;
     time_point start_;
     experiment::metrics metrics_;
     experiment::schedule_watcher* watcher_;
     std::vector<bool> open_;
     std::map<task_id, std::uint64_t> row_of_;
+    std::map<std::uint64_t, cpu_linux::live_record> commands_done_;
     std::size_t done_count_ = 0;
     std::size_t unsteered_count_ = 0;
+    std::string failure_;
+    duration used_{};
+    duration asked_{};
     cpu_sim::run_summary summary_;
 };
 
@@ -82,9 +116,9 @@ class live_books {
 [[nodiscard]] result<void> check_undisturbed(duration busy, duration ours, duration span, std::uint32_t cpu_count,
                                              live_options const& options);
 
-/// Whether the processes used the CPU time that they were to use: if a virtual machine changes its speed in mid-run,
-/// they can use far more, and the load is not the one that was asked for.
-[[nodiscard]] result<void> check_demand(duration used, std::span<workload::invocation const> rows);
+/// Whether processes used the CPU time that they were to use: if a virtual machine changes its speed in mid-run, they
+/// can use far more, and the load is not the one that was asked for.
+[[nodiscard]] result<void> check_demand(duration used, duration asked);
 
 /// Runs one cell live.
 /// \param function_of  what the agent is told a row's function is
@@ -93,9 +127,15 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
                                                             std::span<workload::invocation const> rows, Agent agent,
                                                             FunctionOf function_of, live_options const& options) {
     std::uint32_t const cpus = inputs.key.cpu_count;
+    auto const commands =
+        options.commands ? options.commands(inputs.key) : result<std::vector<std::string>>{std::vector<std::string>{}};
+    if (commands.has_error()) {
+        return commands.error();
+    }
     own_group const group;
     time_point const start = cpu_linux::now() + std::chrono::milliseconds{300};
-    auto launched = launcher::start(rows, start, {.cpu_count = cpus, .group_folder = group.folder()});
+    auto launched =
+        launcher::start(rows, start, {.cpu_count = cpus, .group_folder = group.folder(), .commands = *commands});
     if (launched.has_error()) {
         return launched.error();
     }
@@ -103,13 +143,13 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     if (steered.has_error()) {
         return steered.error();
     }
-    live_books books{rows, start, inputs};
+    live_books books{rows, *commands, start, inputs};
     time_point const watched_from = cpu_linux::now();
     duration const busy_before = busy_time_now(cpus);
     duration const own_before = own_cpu_time();
     auto const on_exit = [&](task_id task, cpu_linux::live_record const& seen) { books.end(task, seen); };
     bool ended = false;
-    while (!ended) {
+    while (!ended && books.failure().empty()) {
         std::array<pollfd, 2> ready{pollfd{launched->descriptor(), POLLIN, 0},
                                     pollfd{steered->descriptor(), POLLIN, 0}};
         (void)poll(ready.data(), ready.size(), 1'000);
@@ -117,11 +157,14 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
         while (auto const note = launched->next(ended)) {
             if (note->what == launch_note::kind::ended) {
                 steered->work(on_exit); // its exit, if it was steered, has been told before
-                books.end_unsteered(*note);
+                books.end_process(*note);
             } else if (auto const task = steered->admit(note->process, function_of(note->row)); task.has_value()) {
                 books.begin(*task, note->row);
             }
         }
+    }
+    if (!books.failure().empty()) {
+        return error{books.failure()};
     }
     duration const agent_time = own_cpu_time() - own_before;
     duration const busy = busy_time_now(cpus) - busy_before;
@@ -136,7 +179,7 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
         valid.has_error()) {
         return valid.error();
     }
-    if (auto const valid = check_demand(summary.busy, rows); valid.has_error()) {
+    if (auto const valid = check_demand(books.used(), books.asked()); valid.has_error()) {
         return valid.error();
     }
     return books.metrics().report(inputs.key, summary);

@@ -3,7 +3,7 @@
 
 #include <hpcsched/cpu_linux/kernel_facts.hpp>
 
-#include <sys/resource.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -41,11 +41,15 @@ duration busy_time_now(std::uint32_t cpu_count) {
     return busy_time(std::string{std::istreambuf_iterator<char>{file}, {}}, cpu_count);
 }
 
+duration cpu_time_of(rusage const& used) {
+    return std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
+           std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
+}
+
 duration own_cpu_time() {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
-    return std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
-           std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
+    return cpu_time_of(used);
 }
 
 own_group::own_group() {
@@ -72,9 +76,16 @@ own_group::own_group() {
 }
 
 own_group::~own_group() {
-    std::error_code ignored; // one whose processes are not all gone stays
-    if (!folder_.empty()) {
-        std::filesystem::remove(folder_, ignored);
+    if (folder_.empty()) {
+        return;
+    }
+    std::error_code ignored;
+    for (int tries = 0; tries < 100 && !std::filesystem::remove(folder_, ignored); ++tries) {
+        std::ifstream left{folder_ + "/cgroup.procs"}; // what the commands left behind
+        for (pid_t process = 0; left >> process;) {
+            kill(process, SIGKILL);
+        }
+        usleep(5'000);
     }
 }
 

@@ -4,6 +4,8 @@
 
 #include <hpcsched/core/time.hpp>
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,10 +19,13 @@ namespace hpcsched::experiment_linux::detail {
 /// The same, now.
 [[nodiscard]] duration busy_time_now(std::uint32_t cpu_count);
 
+/// User and system time together.
+[[nodiscard]] duration cpu_time_of(rusage const& used);
+
 /// CPU time of this process so far.
 [[nodiscard]] duration own_cpu_time();
 
-/// A control group of the CPU controller for the processes of one run, removed in the end.
+/// A control group of the CPU controller for the processes of one run, removed in the end with whoever is still in it.
 class own_group {
   public:
     /// Makes one with a real-time budget and the largest weight; `folder()` is empty where none can be made.

@@ -72,4 +72,51 @@ TEST_CASE("run: what cannot be run live is named, with what can") {
     CHECK(share.err.starts_with("hpcsched run: --disturbed: "));
 }
 
+TEST_CASE("run: functions that are commands are measured once, and each invocation runs one") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    std::vector<std::string> const words{
+        "run",        "--command", "count=seq 200000", "--command", "nap=sleep 0.02", "--out", "here",
+        "--policies", "eevdf",     "--loads",          "0.5",       "--count",        "20",    "--disturbed",
+        "1"};
+    finished_program first = hpcsched.hpcsched(words);
+    if (first.status == 1 && first.err.find("realtime_bands: ") != std::string::npos) {
+        HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");
+    }
+    CHECK(first.status == 0);
+    CHECK(first.err.find("hpcsched run: measuring 'count' ... ") != std::string::npos);
+    CHECK(first.out.find("commands, 2 cores, load 0.5: 20 invocations") != std::string::npos);
+    CHECK(first.out.find("\n  eevdf-live ") != std::string::npos);
+    finished_program const second = hpcsched.hpcsched(words);
+    CHECK(second.status == 0);
+    CHECK(second.err.find("measuring") == std::string::npos);
+    CHECK(second.err.find("2 of 2 cells were finished before") != std::string::npos);
+}
+
+TEST_CASE("run: what is wrong with a command is said before anything runs") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    auto const why = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), "run");
+        finished_program const ended = hpcsched.hpcsched(words);
+        CHECK(ended.status != 0);
+        return ended.err.substr(ended.err.rfind("hpcsched run: "));
+    };
+    if (why({"--command", "a"}).find("realtime_bands: ") != std::string::npos) {
+        HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");
+    }
+    CHECK(why({"--command", "a"}).starts_with("hpcsched run: --command: 'a' is not NAME=COMMAND"));
+    CHECK(why({"--command", "a=true", "--command", "a=false"}) ==
+          "hpcsched run: --command: function 'a' has two commands\n");
+    CHECK(why({"--command", "a=false"}) == "hpcsched run: the command of 'a' fails (exit status 1): false\n");
+    CHECK(why({"--command", "a=true", "--variation", "0.2"})
+              .starts_with("hpcsched run: --variation is for presets or traces, and the commands are the workload"));
+    CHECK(why({"sfs-table1", "--command", "fib-2=true"})
+              .starts_with("hpcsched run: --command: no workload has a function 'fib-2'; did you mean 'fib-2"));
+}
+
 } // namespace hpcsched::test

@@ -4,6 +4,7 @@
 
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/experiment/policy_registry.hpp>
+#include <hpcsched/experiment_linux/function_command.hpp>
 
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@ namespace hpcsched::experiment_linux {
 /// How cells are run with real processes.
 struct live_options {
     double disturbed_above = 0.05; ///< share of the machine that others may take before a run does not count, 0 .. 1
+    commands_of_cell commands{};   ///< functions that are commands; null: none is
 };
 
 /// An agent on this machine's own kernel, and what the simulator has in its place.
@@ -29,12 +31,13 @@ struct live_policy {
 /// The same as runners of cells: a cell's invocations become processes on this machine, one after the other in real
 /// time. Add them to a registry and run the grid on one thread.
 ///
-/// Each invocation is a process that uses the CPU for its service time and sleeps for its blocking segments, started at
-/// its arrival whatever else happens (an open loop). Turnaround counts from the arrival. The processes have a CPU
+/// Each invocation is a process that uses the CPU for its service time and sleeps for its blocking segments, or a
+/// command, started at its arrival whatever else happens (an open loop). Turnaround counts from the arrival; the
+/// service time of a command is what it took. The processes have a CPU
 /// control group of their own where one can be made, and the first `key.cpu_count` CPUs.
 ///
 /// A run that others took more than `disturbed_above` of the CPUs from is an error, not a result: it would say more of
-/// them than of the policy.
+/// them than of the policy. So is one in which a command failed.
 [[nodiscard]] std::vector<experiment::policy> live_runners(live_options const& options = {});
 
 /// Whether cells can be run live here at all.
