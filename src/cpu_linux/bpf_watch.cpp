@@ -2,7 +2,6 @@
 #include "bpf_watch.hpp"
 
 #include "bpf_objects.hpp"
-#include "process_stat.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -22,21 +21,27 @@ result<bpf_watch> bpf_watch::load() {
 bpf_watch::bpf_watch(bpf_module loaded) noexcept
     : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")} {}
 
-result<watch_begin> bpf_watch::add(process_id process, std::uint32_t tag) {
+result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat, std::uint32_t tag) {
     watched_process entry{};
     entry.tag = tag;
     std::uint64_t before = 0;
     // A thread that sleeps now counts as such: else the process would never be seen to fall asleep. One that changes
     // between this look and the entry is put right by its next sleep and wake-up.
-    for_each_thread(process, [&](process_id thread) {
-        auto const stat = read_process_stat(thread);
-        bool const sleeps = stat && stat->state != 'R';
+    auto const add_thread = [&](process_id thread, bool sleeps) {
         entry.runnable += sleeps ? 0 : 1;
         watched_thread const known{
             .since = 0, .counted = read_on_cpu_time(thread), .asleep = sleeps ? 1U : 0U, .cpu = -1};
         before += known.counted;
         bpf_module::put(threads_, static_cast<std::uint32_t>(thread), known);
-    });
+    };
+    if (stat.threads == 1) {
+        add_thread(process, stat.state != 'R');
+    } else {
+        for_each_thread(process, [&](process_id thread) {
+            auto const of_thread = read_process_stat(thread);
+            add_thread(thread, of_thread && of_thread->state != 'R');
+        });
+    }
     if (!bpf_module::put(processes_, static_cast<std::uint32_t>(process), entry)) {
         return error{std::string{"BPF: cannot watch a process: "} + std::strerror(errno)};
     }

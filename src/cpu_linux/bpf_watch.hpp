@@ -8,6 +8,7 @@
 #include <hpcsched/cpu_linux/process.hpp>
 
 #include "bpf_module.hpp"
+#include "process_stat.hpp"
 #include "task_watch.h"
 
 #include <cstdint>
@@ -31,7 +32,8 @@ class bpf_watch {
     [[nodiscard]] int descriptor() const noexcept { return module_.descriptor(); }
 
     /// Watches a process from now on; its events carry `tag`.
-    [[nodiscard]] result<watch_begin> add(process_id process, std::uint32_t tag);
+    /// \param stat  what /proc says of it
+    [[nodiscard]] result<watch_begin> add(process_id process, process_stat const& stat, std::uint32_t tag);
     void remove(process_id process) noexcept;
 
     /// Calls `each` for every event at hand.

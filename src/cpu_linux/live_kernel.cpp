@@ -72,8 +72,9 @@ class live_kernel::state {
     }
 
     [[nodiscard]] result<task_id> admit(process_id process, counted_from from) {
-        auto const first = detail::read_process_stat(process);
-        if (!first || is_dead(first->state)) {
+        detail::proc_line stat_line{process, "stat"};
+        auto const stat = detail::parse_process_stat(stat_line.get());
+        if (!stat || is_dead(*stat)) {
             return error{"process " + std::to_string(process) + " has exited"};
         }
         std::uint32_t const slot = free_slot();
@@ -81,14 +82,22 @@ class live_kernel::state {
         ++t.generation;
         t.process = process;
         t.admitted = now();
-        t.base = cpu_time_of(process);
+        t.started = stat->started;
         t.before = duration{0};
         t.asleep = false;
-        bool const watched = bpf_ ? watch_by_bpf(t, slot) : watch_by_pidfd(t, slot);
+        bool const watched = bpf_ ? watch_by_bpf(t, slot, *stat) : watch_by_pidfd(t, slot);
+        // It may have died before it was in the map: then nobody would ever tell.
+        auto const after = bpf_ ? detail::parse_process_stat(stat_line.get()) : stat;
+        if (!after || is_dead(*after)) {
+            t.base = unlimited;
+        }
         if (from == counted_from::admission && t.base != unlimited) {
             t.before = std::exchange(t.base, duration{0});
         }
         if (!watched || t.base == unlimited) {
+            if (bpf_) {
+                bpf_->remove(process);
+            }
             forget(slot);
             return error{"process " + std::to_string(process) + " has exited, or this user may not watch it"};
         }
@@ -113,12 +122,14 @@ class live_kernel::state {
     }
 
     [[nodiscard]] std::optional<timed_event> next() {
-        if (line_.empty()) {
+        if (line_.empty() && !std::exchange(has_collected_, false)) {
             collect(duration{0});
         }
         if (line_.empty()) {
+            set_clock();
             return std::nullopt;
         }
+        has_collected_ = true; // what happens from now on makes the descriptor readable again
         timed_event first = std::move(line_.front());
         line_.pop_front();
         return first;
@@ -141,11 +152,12 @@ class live_kernel::state {
             fire(timer.task.index, now());
             return;
         }
-        bool const is_single = detail::thread_count(t->process) <= 1;
-        if (is_single && (t->overflow.is_open() ? t->overflow.set(left) : open_overflow(timer.task.index, left))) {
+        // Where BPF knows the CPU time exactly, no time can come sooner than if the task had a CPU from now on. Most
+        // tasks are done by then, and need no counter of perf, which costs as much as all else together.
+        if (!(bpf_ && !t->overflow.is_open()) && set_overflow(timer.task.index, left)) {
             return;
         }
-        looks_.arm(timer_id{timer.task.index}, now() + std::max(left, shortest_look));
+        look_later(timer.task.index, now(), left);
         set_clock();
     }
 
@@ -169,9 +181,9 @@ class live_kernel::state {
         return t == nullptr ? std::nullopt : std::optional{cpu_time(*t)};
     }
 
-    [[nodiscard]] std::optional<process_id> process_of(task_id id) const noexcept {
+    [[nodiscard]] std::optional<process_key> process_of(task_id id) const noexcept {
         task const* const t = find(id);
-        return t == nullptr ? std::nullopt : std::optional{t->process};
+        return t == nullptr ? std::nullopt : std::optional{process_key{t->process, t->started}};
     }
 
     detail::agent_timers timers_; ///< the agent's
@@ -183,6 +195,7 @@ class live_kernel::state {
     struct task {
         process_id process = 0; ///< 0: the slot is free
         std::uint32_t generation = 0;
+        std::uint64_t started = 0; ///< of the process
         time_point admitted{};
         duration base{};                   ///< CPU time at admission
         duration before{};                 ///< CPU time that does not count
@@ -191,8 +204,6 @@ class live_kernel::state {
         file_descriptor pidfd;             ///< `polling` only
         detail::overflow_timer overflow;
     };
-
-    [[nodiscard]] static bool is_dead(char state) noexcept { return state == 'Z' || state == 'X' || state == 'x'; }
 
     void listen(int descriptor, std::uint64_t what) noexcept {
         epoll_event event{.events = EPOLLIN, .data = {.u64 = what}};
@@ -230,23 +241,18 @@ class live_kernel::state {
         free_.push_back(slot);
     }
 
-    [[nodiscard]] bool watch_by_bpf(task& t, std::uint32_t slot) {
-        auto const before = bpf_->add(t.process, slot);
+    [[nodiscard]] bool watch_by_bpf(task& t, std::uint32_t slot, detail::process_stat const& stat) {
+        auto const before = bpf_->add(t.process, stat, slot);
         if (before.has_error()) {
             return false;
         }
         t.base = before->cpu_time;
         t.asleep = before->asleep;
-        // It may have died before it was in the map: then nobody would ever tell.
-        auto const after = detail::read_process_stat(t.process);
-        if (!after || is_dead(after->state)) {
-            bpf_->remove(t.process);
-            return false;
-        }
         return true;
     }
 
     [[nodiscard]] bool watch_by_pidfd(task& t, std::uint32_t slot) noexcept {
+        t.base = cpu_time_of(t.process);
         t.pidfd = file_descriptor{static_cast<int>(syscall(SYS_pidfd_open, t.process, 0))};
         if (t.pidfd.is_open()) {
             listen(t.pidfd.get(), token(source::exit, slot));
@@ -418,7 +424,7 @@ class live_kernel::state {
         for (std::uint32_t slot = 0; slot < tasks_.size(); ++slot) {
             if (tasks_[slot].process != 0) {
                 auto const stat = detail::read_process_stat(tasks_[slot].process);
-                if (!stat || is_dead(stat->state)) {
+                if (!stat || is_dead(*stat)) {
                     end_unseen(slot, now());
                 }
             }
@@ -451,6 +457,14 @@ class live_kernel::state {
     }
 
     // --- CPU timers --------------------------------------------------------------------------------------------
+
+    /// Has the kernel tell when a task has received so much more. \return whether it will: not of several threads
+    [[nodiscard]] bool set_overflow(std::uint32_t slot, duration left) noexcept {
+        if (detail::thread_count(tasks_[slot].process) > 1) {
+            return false;
+        }
+        return tasks_[slot].overflow.is_open() ? tasks_[slot].overflow.set(left) : open_overflow(slot, left);
+    }
 
     [[nodiscard]] bool open_overflow(std::uint32_t slot, duration left) noexcept {
         tasks_[slot].overflow = detail::overflow_timer{tasks_[slot].process, left};
@@ -494,10 +508,15 @@ class live_kernel::state {
         duration const left = t.cpu_timer_at - cpu_time(t);
         if (left <= duration{0}) {
             fire(slot, at);
-        } else {
-            auto const threads = static_cast<std::int64_t>(std::max<std::uint64_t>(detail::thread_count(t.process), 1));
-            looks_.arm(timer_id{slot}, at + std::max(left / threads, shortest_look));
+        } else if (!set_overflow(slot, left)) {
+            look_later(slot, at, left);
         }
+    }
+
+    /// A look at the CPU timer of a task where the time left could have passed at the earliest.
+    void look_later(std::uint32_t slot, time_point at, duration left) {
+        std::uint64_t const threads = std::max<std::uint64_t>(detail::thread_count(tasks_[slot].process), 1);
+        looks_.arm(timer_id{slot}, at + std::max(left / static_cast<std::int64_t>(threads), shortest_look));
     }
 
     void fire(std::uint32_t slot, time_point at) {
@@ -529,7 +548,7 @@ class live_kernel::state {
         for (std::uint32_t slot = 0; slot < tasks_.size(); ++slot) {
             task& t = tasks_[slot];
             auto const stat = t.process != 0 ? detail::read_process_stat(t.process) : std::nullopt;
-            if (!stat || is_dead(stat->state)) {
+            if (!stat || is_dead(*stat)) {
                 continue; // its pidfd tells
             }
             tell_asleep(slot, stat->state != 'R', at, cpu_time(t));
@@ -545,6 +564,7 @@ class live_kernel::state {
     std::vector<std::uint32_t> overflowing_; ///< slots whose task has an overflow timer
     detail::agent_timers looks_;             ///< at CPU timers that no overflow tells of; by slot
     std::deque<timed_event> line_;
+    bool has_collected_ = false; ///< and what was collected is not all taken, or was just now
     time_point last_{};
     duration cpu_time_of_exited_{};
     std::uint64_t dropped_ = 0;
@@ -596,7 +616,7 @@ void live_kernel::cancel(cpu::cancel_cpu_timer const& timer) {
 std::optional<duration> live_kernel::cpu_time(task_id task) const {
     return state_->cpu_time(task);
 }
-std::optional<process_id> live_kernel::process_of(task_id task) const noexcept {
+std::optional<process_key> live_kernel::process_of(task_id task) const noexcept {
     return state_->process_of(task);
 }
 std::size_t live_kernel::task_count() const noexcept {

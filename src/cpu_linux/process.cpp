@@ -2,6 +2,7 @@
 #include <hpcsched/cpu_linux/process.hpp>
 #include <hpcsched/cpu_linux/urgent_thread.hpp>
 
+#include "process_stat.hpp"
 #include "thread_list.hpp"
 #include <sched.h>
 #include <sys/syscall.h>
@@ -80,6 +81,11 @@ outcome for_all_threads(process_id process, One&& one) noexcept {
 }
 
 } // namespace
+
+process_key key_of(process_id process) noexcept {
+    auto const stat = detail::read_process_stat(process);
+    return {process, stat ? stat->started : 0};
+}
 
 process_id own_process() noexcept {
     return getpid();

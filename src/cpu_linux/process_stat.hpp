@@ -4,6 +4,7 @@
 
 #include <hpcsched/cpu_linux/process.hpp>
 
+#include "file_descriptor.hpp"
 #include "thread_list.hpp"
 
 #include <array>
@@ -15,9 +16,14 @@
 namespace hpcsched::cpu_linux::detail {
 
 struct process_stat {
-    char state = 'X';          ///< R running or runnable, S and D asleep, Z and X gone, ..
+    char state = 'X'; ///< R running or runnable, S and D asleep, Z and X gone, ..
+    std::uint64_t threads = 0;
     std::uint64_t started = 0; ///< in clock ticks since boot
 };
+
+[[nodiscard]] inline bool is_dead(process_stat const& stat) noexcept {
+    return stat.state == 'Z' || stat.state == 'X' || stat.state == 'x';
+}
 
 /// Takes apart the one line of that file. The name in it, in parentheses, may hold anything, parentheses included.
 [[nodiscard]] inline std::optional<process_stat> parse_process_stat(std::string_view line) noexcept {
@@ -27,33 +33,36 @@ struct process_stat {
     }
     std::string_view rest = line.substr(name_end + 2);
     process_stat found{.state = rest.front()};
-    for (int skipped = 0; skipped < 19; ++skipped) { // the state is field 3, the start is field 22
-        auto const blank = rest.find(' ');
-        if (blank == std::string_view::npos) {
-            return std::nullopt;
+    auto const read_field = [&rest](int skipped, std::uint64_t& value) {
+        for (; skipped > 0; --skipped) {
+            auto const blank = rest.find(' ');
+            if (blank == std::string_view::npos) {
+                return false;
+            }
+            rest.remove_prefix(blank + 1);
         }
-        rest.remove_prefix(blank + 1);
-    }
-    auto const parsed = std::from_chars(rest.data(), rest.data() + rest.size(), found.started);
-    return parsed.ec == std::errc{} ? std::optional{found} : std::nullopt;
+        return std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc{};
+    };
+    // The state is field 3, the threads are field 20, the start is field 22.
+    bool const is_whole = read_field(17, found.threads) && read_field(2, found.started);
+    return is_whole ? std::optional{found} : std::nullopt;
 }
 
-/// The first 1,024 characters of /proc/<process>/<entry>.
+/// A file of /proc/<process> that holds one line, of which the first 1,024 characters count.
 class proc_line {
   public:
-    proc_line(process_id process, char const* entry) noexcept {
-        int const file = open(proc_path{process, entry}.c_str(), O_RDONLY | O_CLOEXEC);
-        if (file >= 0) {
-            auto const size = read(file, text_.data(), text_.size());
-            size_ = size > 0 ? static_cast<std::size_t>(size) : 0;
-            close(file);
-        }
+    proc_line(process_id process, char const* entry) noexcept
+        : file_{open(proc_path{process, entry}.c_str(), O_RDONLY | O_CLOEXEC)} {}
+
+    /// What it says now, valid until it is asked again; empty: the process is gone.
+    [[nodiscard]] std::string_view get() noexcept {
+        auto const size = file_.is_open() ? pread(file_.get(), text_.data(), text_.size(), 0) : 0;
+        return {text_.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
     }
-    [[nodiscard]] std::string_view get() const noexcept { return {text_.data(), size_}; }
 
   private:
+    file_descriptor file_;
     std::array<char, 1024> text_{};
-    std::size_t size_ = 0;
 };
 
 /// Nothing: the process is gone.
@@ -63,16 +72,11 @@ class proc_line {
 
 /// The kernel's count of the on-CPU time of a thread, ns, as of its last tick or switch; 0: it is gone.
 [[nodiscard]] inline std::uint64_t read_on_cpu_time(process_id thread) noexcept {
-    proc_line const line{thread, "schedstat"};
+    proc_line line{thread, "schedstat"};
+    std::string_view const text = line.get();
     std::uint64_t time = 0;
-    std::from_chars(line.get().data(), line.get().data() + line.get().size(), time);
+    std::from_chars(text.data(), text.data() + text.size(), time);
     return time;
-}
-
-/// When a process started; 0: it is gone.
-[[nodiscard]] inline std::uint64_t started_at(process_id process) noexcept {
-    auto const stat = read_process_stat(process);
-    return stat ? stat->started : 0;
 }
 
 } // namespace hpcsched::cpu_linux::detail

@@ -139,7 +139,7 @@ class process_watch::state {
         }
         ++round_;
         for_each_process([this](process_id process) {
-            std::uint64_t const started = detail::started_at(process);
+            std::uint64_t const started = key_of(process).started;
             known_process& known = known_[process];
             if (known.started != started) {
                 known = {.started = started};

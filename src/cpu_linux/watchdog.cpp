@@ -2,7 +2,6 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/cpu_linux/watchdog.hpp>
 
-#include "process_stat.hpp"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -35,7 +34,7 @@ constexpr std::size_t table_size = watchdog::capacity * sizeof(noted_process);
 void restore_all(noted_process const* table) noexcept {
     for (std::size_t i = 0; i < watchdog::capacity; ++i) {
         process_id const process = table[i].process.load(std::memory_order_acquire);
-        if (process != 0 && detail::started_at(process) == table[i].started) {
+        if (process != 0 && key_of(process).started == table[i].started) {
             (void)set_scheduling(process, table[i].original);
         }
     }
@@ -118,15 +117,15 @@ watchdog::watchdog(watchdog&& other) noexcept = default;
 watchdog& watchdog::operator=(watchdog&& other) noexcept = default;
 watchdog::~watchdog() = default;
 
-void watchdog::note(std::size_t slot, process_id process, scheduling const& original) noexcept {
+void watchdog::note(std::size_t slot, process_key process, scheduling const& original) noexcept {
     HPCSCHED_ASSERT(slot < capacity);
     noted_process& entry = state_->table[slot];
-    if (entry.process.load(std::memory_order_relaxed) == process) {
+    if (entry.process.load(std::memory_order_relaxed) == process.id) {
         return;
     }
-    entry.started = detail::started_at(process);
+    entry.started = process.started;
     entry.original = original;
-    entry.process.store(process, std::memory_order_release);
+    entry.process.store(process.id, std::memory_order_release);
 }
 
 void watchdog::strike(std::size_t slot) noexcept {

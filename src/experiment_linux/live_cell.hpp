@@ -139,7 +139,8 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     if (launched.has_error()) {
         return launched.error();
     }
-    auto steered = cpu_linux::steering<Agent>::start(std::move(agent), {.cpu_count = cpus});
+    auto steered =
+        cpu_linux::steering<Agent>::start(std::move(agent), {.kernel = {.from = options.from}, .cpu_count = cpus});
     if (steered.has_error()) {
         return steered.error();
     }

@@ -64,7 +64,7 @@ TEST_CASE("live kernel: an exit is told with the CPU time that the process had")
         CHECK(kernel.in_use() == from);
         test::child const subject{[] { test::burn(50ms); }};
         task_id const task = kernel.admit(subject.get()).value();
-        CHECK(kernel.process_of(task) == subject.get());
+        CHECK(kernel.process_of(task) == cpu_linux::key_of(subject.get()));
         auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
         auto const& exit = last<cpu_linux::live_exit>(events);
         CHECK(exit.event.task == task);

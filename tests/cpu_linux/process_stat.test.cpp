@@ -20,6 +20,7 @@ TEST_CASE("process stat: the state and the start are read, whatever the name of 
         auto const found = parse_process_stat(line_of(name));
         REQUIRE(found.has_value());
         CHECK(found->state == 'S');
+        CHECK(found->threads == 1);
         CHECK(found->started == 987654);
     }
 }
@@ -34,8 +35,8 @@ TEST_CASE("process stat: a line that ends early is none") {
 
 TEST_CASE("process stat: this process runs, and one that cannot be has no start") {
     CHECK(read_process_stat(getpid())->state == 'R');
-    CHECK(started_at(getpid()) > 0);
-    CHECK(started_at(0x7fff'ffff) == 0);
+    CHECK(hpcsched::cpu_linux::key_of(getpid()).started > 0);
+    CHECK(hpcsched::cpu_linux::key_of(0x7fff'ffff).started == 0);
     CHECK(read_on_cpu_time(getpid()) > 0);
     CHECK(thread_count(getpid()) == 1);
 }

@@ -41,9 +41,9 @@ TEST_CASE("watchdog: what a steering process that is killed had steered is back 
     test::child steering{[&] {
         cpu_linux::urgent_thread const urgency{98}; // or it could not even die beside what it steers
         auto guard = cpu_linux::watchdog::start().value();
-        guard.note(3, steered.get(), before);
+        guard.note(3, cpu_linux::key_of(steered.get()), before);
         (void)cpu_linux::set_scheduling(steered.get(), real_time);
-        guard.note(4, other.get(), scheduling{});
+        guard.note(4, cpu_linux::key_of(other.get()), scheduling{});
         (void)cpu_linux::set_scheduling(other.get(), real_time);
         guard.strike(4);
         ready.raise();
@@ -69,7 +69,7 @@ TEST_CASE("watchdog: one that ends in peace restores nothing and leaves no proce
     {
         auto guard = cpu_linux::watchdog::start().value();
         guard_process = guard.process();
-        guard.note(0, steered.get(), scheduling{});
+        guard.note(0, cpu_linux::key_of(steered.get()), scheduling{});
         REQUIRE(cpu_linux::set_scheduling(steered.get(), real_time) == cpu_linux::outcome::done);
     }
     CHECK(cpu_linux::get_scheduling(steered.get()).value() == real_time);

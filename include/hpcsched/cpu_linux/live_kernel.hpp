@@ -85,7 +85,8 @@ class live_kernel {
     /// Forgets a task without waiting for its exit.
     void dismiss(task_id task) noexcept;
 
-    /// The next event at hand, if there is one. Does not wait.
+    /// The next event at hand, if there is one. Does not wait. What happens while a caller takes event after event may
+    /// be left for the next time: the descriptor is readable then.
     [[nodiscard]] std::optional<timed_event> next();
 
     /// Waits until an event is at hand, for at most `longest`.
@@ -100,7 +101,7 @@ class live_kernel {
     [[nodiscard]] std::optional<duration> cpu_time(task_id task) const;
 
     /// The process of a task; nothing where it is gone.
-    [[nodiscard]] std::optional<process_id> process_of(task_id task) const noexcept;
+    [[nodiscard]] std::optional<process_key> process_of(task_id task) const noexcept;
 
     /// Tasks watched now.
     [[nodiscard]] std::size_t task_count() const noexcept;

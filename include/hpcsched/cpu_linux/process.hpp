@@ -15,6 +15,18 @@ namespace hpcsched::cpu_linux {
 /// its threads: what `fork` made, what exits as one.
 using process_id = std::int32_t;
 
+/// A process, and no later one that is given its id again.
+struct process_key {
+    process_id id = 0;
+    std::uint64_t started = 0; ///< clock ticks since boot; 0: it is gone
+
+    friend bool operator==(process_key const&, process_key const&) = default;
+};
+
+/// Who has that id now.
+/// \complexity three system calls
+[[nodiscard]] process_key key_of(process_id process) noexcept;
+
 /// The calling process.
 [[nodiscard]] process_id own_process() noexcept;
 

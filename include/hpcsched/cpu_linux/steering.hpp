@@ -103,7 +103,7 @@ class steering {
         if (id.has_error()) {
             return id.error();
         }
-        entry task{.process = process};
+        entry task{.process = *kernel_.process_of(*id)};
         if (auto const found = get_scheduling(process); found.has_value()) {
             task.original = *found;
         }
@@ -191,7 +191,7 @@ class steering {
 
   private:
     struct entry {
-        process_id process = 0;
+        process_key process{};
         scheduling original{}; ///< what it had before, which stands for the default
         scheduling wanted{};
         scheduling given{};
@@ -261,7 +261,7 @@ class steering {
     }
     void take(cpu::set_affinity const& c) {
         if (entry const* const task = tasks_.find(c.task)) {
-            count(set_affinity(task->process, c.cpus));
+            count(set_affinity(task->process.id, c.cpus));
         }
     }
     void take(cpu::arm_timer const& c) { kernel_.arm(c); }
@@ -278,7 +278,7 @@ class steering {
         if (guard_ && !is_default) {
             guard_->note(id.index, task.process, task.original);
         }
-        outcome const came = backend_.apply(task.process, is_default ? task.original : task.wanted);
+        outcome const came = backend_.apply(task.process.id, is_default ? task.original : task.wanted);
         count(came);
         if (came == outcome::done) {
             task.given = task.wanted;

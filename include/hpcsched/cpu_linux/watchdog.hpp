@@ -33,7 +33,7 @@ class watchdog {
 
     /// From now on `process` gets `original` back if this process dies. `slot` is the caller's name for it.
     /// \pre slot < capacity
-    void note(std::size_t slot, process_id process, scheduling const& original) noexcept;
+    void note(std::size_t slot, process_key process, scheduling const& original) noexcept;
 
     /// `slot` needs no restoring any more.
     /// \pre slot < capacity

@@ -3,6 +3,7 @@
 #define HPCSCHED_EXPERIMENT_LINUX_LIVE_POLICIES_HPP
 
 #include <hpcsched/core/result.hpp>
+#include <hpcsched/cpu_linux/live_kernel.hpp>
 #include <hpcsched/experiment/policy_registry.hpp>
 #include <hpcsched/experiment_linux/function_command.hpp>
 
@@ -16,6 +17,7 @@ namespace hpcsched::experiment_linux {
 struct live_options {
     double disturbed_above = 0.05; ///< share of the machine that others may take before a run does not count, 0 .. 1
     commands_of_cell commands{};   ///< functions that are commands; null: none is
+    cpu_linux::sensor from = cpu_linux::sensor::automatic;
 };
 
 /// An agent on this machine's own kernel, and what the simulator has in its place.
