@@ -7,6 +7,7 @@
 
 #include "child.hpp"
 #include <poll.h>
+#include <signal.h>
 #include <skip.hpp>
 #include <unistd.h>
 
@@ -71,13 +72,16 @@ TEST_CASE("attachment: a process is found as it starts, named by the rule, and c
 }
 
 TEST_CASE("attachment: a process that was there before is found too, and is let go when it becomes somebody else") {
-    test::signpost go;
-    test::child const subject{[&] { run_named("sleep 0.2; exec sleep 1000", "before"); }};
+    // It waits to be told, however long it takes until somebody watches.
+    test::child const subject{[] { run_named("kill -STOP $$; exec sleep 1000", "before"); }};
     auto attached = attached_to_test_processes();
     work_until(attached,
                [&] { return figures_of(attached, "before") && figures_of(attached, "before")->running == 1; });
     CHECK(attached.invocations().front().process == subject.get());
-    work_until(attached, [&] { return attached.invocations().empty(); }); // it is a sleep now
+    work_until(attached, [&] {
+        (void)kill(subject.get(), SIGCONT);
+        return attached.invocations().empty(); // it is a sleep now
+    });
     CHECK(figures_of(attached, "before")->finished == 1);
 }
 
