@@ -8,8 +8,6 @@
 #include <hpcsched/cpu_linux/kernel_facts.hpp>
 #include <hpcsched/experiment/suggest.hpp>
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -72,7 +70,7 @@ class attached_as final : public attached {
             .backend = std::string{Backend::name},
             .sensor = steered.sensor_in_use() == cpu_linux::sensor::bpf ? "bpf" : "polling",
             .uptime = cpu_linux::now() - since_,
-            .own_cpu_time = own_cpu_time(),
+            .own_cpu_time = cpu_linux::cpu_time_of(cpu_linux::own_process()),
             .counts = steered.counts(),
             .lost_events = steered.lost_event_count(),
             .functions = attachment_.functions(),
@@ -85,13 +83,6 @@ class attached_as final : public attached {
     }
 
   private:
-    static duration own_cpu_time() noexcept {
-        rusage used{};
-        getrusage(RUSAGE_SELF, &used);
-        return std::chrono::seconds{used.ru_utime.tv_sec + used.ru_stime.tv_sec} +
-               std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
-    }
-
     std::string policy_;
     cpu_linux::attachment<Agent, Backend> attachment_;
     time_point since_ = cpu_linux::now();

@@ -147,7 +147,7 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     live_books books{rows, *commands, start, inputs};
     time_point const watched_from = cpu_linux::now();
     duration const busy_before = busy_time_now(cpus);
-    duration const own_before = own_cpu_time();
+    duration const own_before = cpu_linux::cpu_time_of(cpu_linux::own_process());
     auto const on_exit = [&](task_id task, cpu_linux::live_record const& seen) { books.end(task, seen); };
     bool ended = false;
     while (!ended && books.failure().empty()) {
@@ -167,7 +167,7 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     if (!books.failure().empty()) {
         return error{books.failure()};
     }
-    duration const agent_time = own_cpu_time() - own_before;
+    duration const agent_time = cpu_linux::cpu_time_of(cpu_linux::own_process()) - own_before;
     duration const busy = busy_time_now(cpus) - busy_before;
     duration const watched = cpu_linux::now() - watched_from;
     cpu_sim::run_summary summary = books.summary();

@@ -46,12 +46,6 @@ duration cpu_time_of(rusage const& used) {
            std::chrono::microseconds{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
 }
 
-duration own_cpu_time() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    return cpu_time_of(used);
-}
-
 own_group::own_group() {
     cpu_linux::kernel_facts const facts = cpu_linux::probe_kernel();
     if (facts.cgroup_path.empty()) {

@@ -22,9 +22,6 @@ namespace hpcsched::experiment_linux::detail {
 /// User and system time together.
 [[nodiscard]] duration cpu_time_of(rusage const& used);
 
-/// CPU time of this process so far.
-[[nodiscard]] duration own_cpu_time();
-
 /// A control group of the CPU controller for the processes of one run, removed in the end with whoever is still in it.
 class own_group {
   public:
