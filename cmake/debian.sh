@@ -18,6 +18,7 @@ hpcsched_packages() {
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
     page) echo chromium ;;
+    guest) echo qemu-system-x86 busybox-static cpio zstd ;;
   esac
 }
 
@@ -31,6 +32,7 @@ hpcsched_why() {
     format) echo "the check of the format" ;;
     page) echo "the test that looks at the report in a browser" ;;
     bench) echo "the benchmarks and their smoke tests" ;;
+    guest) echo "the tests on a kernel with sched_ext (tests/guest.sh)" ;;
     *) echo "everything" ;;
   esac
 }

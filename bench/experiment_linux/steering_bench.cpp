@@ -149,7 +149,7 @@ result<cost> cost_of(std::vector<workload::invocation> const& rows, cpu_linux::s
 
 void measure(bench::effort how_much) {
     auto const rows = invocations(how_much == bench::effort::smoke ? 20 : 4'000);
-    auto const possible = experiment_linux::check_live();
+    auto const possible = experiment_linux::check_live("eevdf");
     auto const told = possible.has_error() ? possible.error() : cost_of(rows, cpu_linux::sensor::automatic);
     auto const polled = told.has_error() ? told.error() : cost_of(rows, cpu_linux::sensor::polling);
     if (polled.has_error()) {

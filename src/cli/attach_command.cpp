@@ -213,11 +213,11 @@ command_spec attach_command() {
                      "where the name of their function comes from: cgroup, command or env:NAME,\n"
                      "each with =REGEX for a part of it",
                      rule},
-                    {"-p,--policy", "NAME", "serpt, sfs, alps-nice, or eevdf: watch and leave alone [default: serpt]",
+                    {"-p,--policy", "NAME", "serpt, sfs, alps, alps-nice, or eevdf: leave all alone [default: serpt]",
                      how, value_completion::one_of(attachable_policies())},
                     {"--backend", "NAME",
-                     "realtime_bands, nice_and_slice or cgroup_weights [default: the best that works here;\n"
-                     "hpcsched run --check tells]",
+                     "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n"
+                     "[default: the best that works here; hpcsched run --check tells]",
                      how, value_completion::one_of(attachable_backends())},
                     {"--polling", "", "look at processes periodically, even where BPF works", how},
                     {"--socket", "PATH",

@@ -111,6 +111,9 @@ made attach_by(std::string const& policy, cpu_linux::attachment_config const& co
         return attach_agent<Backend>(policy, cpu::alps{cpu::alps_config{.actuator = cpu::alps_actuator::nice_levels}},
                                      config);
     }
+    if (policy == "alps") {
+        return attach_agent<Backend>(policy, cpu::alps{}, config);
+    }
     return attach_agent<Backend>(policy, cpu::hands_off{}, config);
 }
 
@@ -132,11 +135,11 @@ std::string best_backend() {
 } // namespace
 
 std::vector<std::string> attachable_policies() {
-    return {"serpt", "sfs", "alps-nice", "eevdf"};
+    return {"serpt", "sfs", "alps-nice", "alps", "eevdf"};
 }
 
 std::vector<std::string> attachable_backends() {
-    return {"realtime_bands", "nice_and_slice", "cgroup_weights"};
+    return {"realtime_bands", "sched_ext", "nice_and_slice", "cgroup_weights"};
 }
 
 result<void> check_names(std::string const& policy, std::string const& backend) {
@@ -154,6 +157,9 @@ result<std::unique_ptr<attached>> attach(std::string const& policy, std::string 
     }
     if (by == cpu_linux::nice_and_slice::name) {
         return attach_by<cpu_linux::nice_and_slice>(policy, config);
+    }
+    if (by == cpu_linux::sched_ext::name) {
+        return attach_by<cpu_linux::sched_ext>(policy, config);
     }
     return attach_by<cpu_linux::cgroup_weights>(policy, config);
 }

@@ -56,10 +56,10 @@ simulate_settings live_defaults(std::uint32_t cpus) {
     return settings;
 }
 
-std::vector<std::string> simulated_names() {
+std::vector<std::string> policy_names() {
     std::vector<std::string> names;
     for (experiment_linux::live_policy const& each : experiment_linux::live_policies()) {
-        names.push_back(each.simulated);
+        names.push_back(each.called);
     }
     return names;
 }
@@ -84,13 +84,13 @@ std::vector<option_spec> run_options(experiment::policy_registry const& policies
                             "0.25 is +-25 % [default: 0.25]");
     set_help("--policies",
              "policies, with commas between them: eevdf (this kernel, left alone), sfs,\nalps-nice, serpt, "
-             "srpt (the oracle) [default: all of them]");
+             "srpt (the oracle) [default: these]; on a kernel with\nsched_ext also sfs-scx, alps-scx, serpt-scx");
     set_help("--loads", "offered loads: service / (CPUs x time); 'recorded' leaves arrivals as they are\n[default: "
                         "0.7,0.9]");
     set_help("--cores", "the first so many CPUs of this machine [default: all]");
     set_help("--out", "where results go, and where finished cells are found [default: hpcsched-run]");
     std::ranges::find_if(options, [](auto const& o) { return o.name.ends_with("--policies"); })->complete =
-        value_completion::list_of(simulated_names());
+        value_completion::list_of(policy_names());
     std::string const group = "Real machine";
     options.push_back({"--disturbed", "SHARE",
                        "share of the CPUs that other processes may take before a run does not count\n[default: 0.05]",
@@ -111,15 +111,18 @@ std::vector<option_spec> run_options(experiment::policy_registry const& policies
 std::vector<std::string> in_pairs(std::vector<std::string> const& asked_for, bool with_prediction) {
     std::vector<std::string> names;
     for (std::string const& name : asked_for) {
-        auto const known = simulated_names();
-        if (std::ranges::find(known, name) == known.end()) {
+        auto const& known = experiment_linux::live_policies();
+        auto const found = std::ranges::find(known, name, &experiment_linux::live_policy::called);
+        if (found == known.end()) {
             throw failure{exit_code::usage, "policy '" + name + "' cannot be run live; " +
-                                                experiment::suggestion(name, known, "live policies")};
+                                                experiment::suggestion(name, policy_names(), "live policies")};
         }
-        if (with_prediction) {
-            names.push_back(name);
+        or_fail(experiment_linux::check_live(name), exit_code::failure);
+        bool const is_foretold = std::ranges::find(names, found->simulated) != names.end();
+        if (with_prediction && !is_foretold) {
+            names.push_back(found->simulated);
         }
-        names.push_back(name + "-live");
+        names.push_back(found->name);
     }
     return names;
 }
@@ -160,7 +163,7 @@ exit_code run(arguments const& given, experiment::policy_registry registry) {
         options.disturbed_above =
             or_fail(parse_real(given.one("--disturbed"), 0, 1), exit_code::usage, "--disturbed: ");
     }
-    or_fail(experiment_linux::check_live(), exit_code::failure);
+    settings.policies = in_pairs(settings.policies, !given.has("--no-prediction"));
     grid_command command{.name = "hpcsched run", .roles = {.oracle = "srpt-live", .baseline = "eevdf-live"}};
     bool const alone = settings.workloads.empty() && given.has("--command");
     if (alone) {
@@ -184,7 +187,6 @@ exit_code run(arguments const& given, experiment::policy_registry registry) {
             *of_cell = experiment_linux::find_commands(workloads, commands);
         };
     }
-    settings.policies = in_pairs(settings.policies, !given.has("--no-prediction"));
     settings.thread_count = 1; // two live cells at once would disturb each other
     settings.machine.tick = facts.tick;
     for (experiment::policy& each : experiment_linux::live_runners(options)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf_module.hpp"
 
+#include "file_descriptor.hpp"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -30,6 +31,8 @@ std::string advice(int error_number) {
     switch (error_number) {
     case EPERM:
         return "needs root, or CAP_BPF and CAP_PERFMON; a locked down kernel refuses all the same";
+    case EBUSY:
+        return "another sched_ext scheduler is loaded: end it first";
     case ENOENT:
     case ESRCH:
         return "the kernel has no BTF or lacks a tracepoint: it needs CONFIG_DEBUG_INFO_BTF";
@@ -42,6 +45,10 @@ error refused(char const* what, int error_number) {
     return error{std::string{"BPF: cannot "} + what + ": " + std::strerror(error_number) + " (" + advice(error_number) +
                  ')'};
 }
+
+// Of Linux 6.4, which the headers of Debian 12 do not know yet.
+constexpr std::uint32_t map_takes_link = 1U << 13U;                  // BPF_F_LINK
+constexpr auto attach_struct_ops = static_cast<bpf_attach_type>(44); // BPF_STRUCT_OPS
 
 int say_nothing(libbpf_print_level, char const*, std::va_list) {
     return 0; // what went wrong comes back as an error
@@ -64,6 +71,7 @@ class bpf_module::state {
         if (!object_) {
             return refused("open its program", errno);
         }
+        prepare_struct_ops();
         if (int const failed = bpf_object__load(object_.get()); failed != 0) {
             return refused("load its program", -failed);
         }
@@ -72,18 +80,61 @@ class bpf_module::state {
             void const* const mapped = bpf_map__initial_value(globals, &size); // shared with the program since the load
             dropped_ = size >= sizeof *dropped_ ? static_cast<std::uint64_t const*>(mapped) : nullptr;
         }
-        ring_.reset(
-            ring_buffer__new(bpf_object__find_map_fd_by_name(object_.get(), "events"), &on_event, this, nullptr));
-        if (!ring_) {
-            return refused("map its events", errno);
+        if (int const events = bpf_object__find_map_fd_by_name(object_.get(), "events"); events >= 0) {
+            ring_.reset(ring_buffer__new(events, &on_event, this, nullptr));
+            if (!ring_) {
+                return refused("map its events", errno);
+            }
         }
         bpf_program* program = nullptr;
         bpf_object__for_each_program(program, object_.get()) {
+            if (bpf_program__type(program) == BPF_PROG_TYPE_STRUCT_OPS) {
+                continue; // attached with the others of its table
+            }
             bpf_link* const link = bpf_program__attach(program);
             if (link == nullptr) {
                 return refused("attach its program", errno);
             }
             links_.emplace_back(link);
+        }
+        return attach_struct_ops_maps();
+    }
+
+    /// A table of operations is to be attached by a link, so that it leaves the kernel with this process, however that
+    /// ends. libbpf 1.1 of Debian 12 has no such links (1.2 has); all that it lacks is this flag and the call below.
+    void prepare_struct_ops() noexcept {
+        bpf_map* map = nullptr;
+        bpf_object__for_each_map(map, object_.get()) {
+            if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) {
+                (void)bpf_map__set_map_flags(map, bpf_map__map_flags(map) | map_takes_link);
+            }
+        }
+        bpf_program* program = nullptr;
+        bpf_object__for_each_program(program, object_.get()) {
+            // Nor does it know the section "struct_ops.s/".
+            if (std::string_view{bpf_program__section_name(program)} == "struct_ops/init") {
+                (void)bpf_program__set_flags(program, BPF_F_SLEEPABLE);
+            }
+        }
+    }
+
+    [[nodiscard]] result<void> attach_struct_ops_maps() {
+        bpf_map* map = nullptr;
+        bpf_object__for_each_map(map, object_.get()) {
+            if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) {
+                continue;
+            }
+            // With the flag, this only fills the table.
+            bpf_link* const filled = bpf_map__attach_struct_ops(map);
+            if (filled == nullptr) {
+                return refused("fill its table of operations", errno);
+            }
+            links_.emplace_back(filled);
+            file_descriptor link{bpf_link_create(bpf_map__fd(map), 0, attach_struct_ops, nullptr)};
+            if (!link.is_open()) {
+                return refused("attach its table of operations", errno);
+            }
+            struct_ops_links_.push_back(std::move(link));
         }
         return {};
     }
@@ -95,6 +146,7 @@ class bpf_module::state {
 
     std::unique_ptr<bpf_object, close_object> object_;
     std::vector<std::unique_ptr<bpf_link, destroy_link>> links_;
+    std::vector<file_descriptor> struct_ops_links_;
     std::unique_ptr<ring_buffer, free_ring> ring_;
     std::function<void(void const*, std::size_t)> const* each_ = nullptr;
     std::uint64_t const volatile* dropped_ = nullptr; ///< the program's own counter

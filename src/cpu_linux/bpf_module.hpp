@@ -13,11 +13,11 @@
 
 namespace hpcsched::cpu_linux::detail {
 
-/// A compiled BPF object, loaded, with all its programs attached; it leaves the kernel with this object. The one door
-/// to libbpf.
+/// A compiled BPF object, loaded, with all its programs and its tables of operations (struct_ops) attached; it leaves
+/// the kernel with this object. The one door to libbpf.
 ///
-/// By the custom of our programs it tells of events by a ring buffer `events`, and counts in `dropped` those that found
-/// it full.
+/// By the custom of our programs one that tells of events does so by a ring buffer `events`, and counts in `dropped`
+/// those that found it full.
 class bpf_module {
   public:
     /// \param name   of the object, for those who list what a kernel has loaded
@@ -30,6 +30,7 @@ class bpf_module {
     ~bpf_module();
 
     /// Readable while events are at hand.
+    /// \pre the object has `events`
     [[nodiscard]] int descriptor() const noexcept;
 
     /// Calls `each` for every event of the type `Event` at hand.

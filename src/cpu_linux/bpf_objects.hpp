@@ -12,6 +12,7 @@ using asset = std::span<std::string_view const>;
 
 [[nodiscard]] asset task_watch_object() noexcept;    ///< of task_watch.bpf.c
 [[nodiscard]] asset process_watch_object() noexcept; ///< of process_watch.bpf.c
+[[nodiscard]] asset ext_scheduler_object() noexcept; ///< of ext_scheduler.bpf.c
 
 } // namespace hpcsched::cpu_linux::detail
 

@@ -90,6 +90,18 @@ ability look_for_autogroup(kernel_facts const& facts) {
                     "the processes into a control group");
 }
 
+ability look_for_sched_ext(ability const& bpf) {
+    if (!std::filesystem::exists("/sys/kernel/sched_ext")) {
+        return {.why_not = "this kernel is built without CONFIG_SCHED_CLASS_EXT (Linux 6.12 and later can have it)"};
+    }
+    if (!read_small_file("/sys/kernel/sched_ext/state").starts_with("disabled")) {
+        std::string name = read_small_file("/sys/kernel/sched_ext/root/ops");
+        name.erase(std::min(name.find('\n'), name.size()));
+        return {.why_not = "another scheduler is in that place: end \"" + name + "\" first"};
+    }
+    return bpf;
+}
+
 duration tick_period() {
     timespec resolution{}; // of the clock that moves on with the tick
     clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
@@ -131,14 +143,12 @@ kernel_facts probe_kernel() {
     facts.cpu_clock_overflow = works_if(
         detail::overflow_timer{child.get(), std::chrono::seconds{1}}.is_open(),
         "perf_event_open is refused: run as root, or with CAP_PERFMON, or sysctl kernel.perf_event_paranoid=2");
-    facts.sched_ext =
-        works_if(std::filesystem::exists("/sys/kernel/sched_ext"),
-                 "this kernel is built without CONFIG_SCHED_CLASS_EXT (Linux 6.12 and later can have it)");
+    facts.sched_ext = look_for_sched_ext(facts.bpf_sensor);
     return facts;
 }
 
 std::vector<backend_row> backend_table(kernel_facts const& facts) {
-    return {row_of<realtime_bands>(facts, "without ranks"),
+    return {row_of<realtime_bands>(facts, "without ranks"), row_of<sched_ext>(facts, "behind all that is not steered"),
             row_of<nice_and_slice>(facts, facts.raise_nice.works ? "without real time and ranks"
                                                                  : "tasks can only be put back, and only once"),
             row_of<cgroup_weights>(facts, "for processes that have a control group each")};

@@ -2,6 +2,7 @@
 #include <hpcsched/cpu_linux/process.hpp>
 #include <hpcsched/cpu_linux/urgent_thread.hpp>
 
+#include "ext_class.hpp"
 #include "process_stat.hpp"
 #include "thread_list.hpp"
 #include <sched.h>
@@ -99,6 +100,12 @@ time_point now() noexcept {
 
 outcome set_scheduling(process_id process, scheduling const& wanted) noexcept {
     sched_attr const attr = to_kernel(wanted);
+    return for_all_threads(process, [&](process_id thread) { return set_one(thread, attr); });
+}
+
+outcome detail::set_ext_class(process_id process, int nice, duration slice) noexcept {
+    constexpr std::uint32_t sched_ext = 7; // SCHED_EXT of Linux 6.12, which glibc 2.36 does not name
+    sched_attr const attr{.policy = sched_ext, .nice = nice, .runtime = static_cast<std::uint64_t>(slice.count())};
     return for_all_threads(process, [&](process_id thread) { return set_one(thread, attr); });
 }
 

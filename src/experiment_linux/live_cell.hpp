@@ -121,8 +121,9 @@ class live_books {
 [[nodiscard]] result<void> check_demand(duration used, duration asked);
 
 /// Runs one cell live.
+/// \tparam Backend    how the agent's wishes reach the kernel
 /// \param function_of  what the agent is told a row's function is
-template <cpu::scheduling_agent Agent, class FunctionOf>
+template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::scheduling_agent Agent, class FunctionOf>
 [[nodiscard]] result<experiment::cell_result> run_live_cell(experiment::cell_inputs const& inputs,
                                                             std::span<workload::invocation const> rows, Agent agent,
                                                             FunctionOf function_of, live_options const& options) {
@@ -139,8 +140,8 @@ template <cpu::scheduling_agent Agent, class FunctionOf>
     if (launched.has_error()) {
         return launched.error();
     }
-    auto steered =
-        cpu_linux::steering<Agent>::start(std::move(agent), {.kernel = {.from = options.from}, .cpu_count = cpus});
+    auto steered = cpu_linux::steering<Agent, Backend>::start(
+        std::move(agent), {.kernel = {.from = options.from}, .cpu_count = cpus});
     if (steered.has_error()) {
         return steered.error();
     }

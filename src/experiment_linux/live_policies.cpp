@@ -17,7 +17,7 @@ namespace {
 using rows = std::vector<workload::invocation>;
 
 /// A runner of cells with a fresh agent each.
-template <class MakeAgent>
+template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, class MakeAgent>
 experiment::cell_runner runner_of(MakeAgent make_agent, live_options const& options) {
     return [=](experiment::cell_inputs const& inputs) -> result<experiment::cell_result> {
         auto const read = detail::read_all(inputs.workload);
@@ -25,7 +25,7 @@ experiment::cell_runner runner_of(MakeAgent make_agent, live_options const& opti
             return read.error();
         }
         rows const& all = *read;
-        return detail::run_live_cell(
+        return detail::run_live_cell<Backend>(
             inputs, all, make_agent(), [&](std::uint64_t row) { return all[row].function; }, options);
     };
 }
@@ -47,18 +47,28 @@ experiment::cell_runner runner_of_oracle(live_options const& options) {
     };
 }
 
-experiment::cell_runner runner_named(std::string_view simulated, live_options const& options) {
-    if (simulated == "eevdf") {
+experiment::cell_runner runner_called(std::string_view called, live_options const& options) {
+    using cpu_linux::sched_ext;
+    if (called == "sfs-scx") {
+        return runner_of<sched_ext>([] { return cpu::sfs{}; }, options);
+    }
+    if (called == "alps-scx") {
+        return runner_of<sched_ext>([] { return cpu::alps{}; }, options);
+    }
+    if (called == "serpt-scx") {
+        return runner_of<sched_ext>([] { return cpu::serpt{}; }, options);
+    }
+    if (called == "eevdf") {
         return runner_of([] { return cpu::hands_off{}; }, options);
     }
-    if (simulated == "sfs") {
+    if (called == "sfs") {
         return runner_of([] { return cpu::sfs{}; }, options);
     }
-    if (simulated == "alps-nice") {
+    if (called == "alps-nice") {
         return runner_of([] { return cpu::alps{cpu::alps_config{.actuator = cpu::alps_actuator::nice_levels}}; },
                          options);
     }
-    if (simulated == "serpt") {
+    if (called == "serpt") {
         return runner_of([] { return cpu::serpt{}; }, options);
     }
     return runner_of_oracle(options);
@@ -68,11 +78,15 @@ experiment::cell_runner runner_named(std::string_view simulated, live_options co
 
 std::vector<live_policy> const& live_policies() {
     static std::vector<live_policy> const all{
-        {"eevdf-live", "eevdf", "this machine's own kernel, left alone: the baseline"},
-        {"sfs-live", "sfs", "SFS (SC'22) on this machine: a first slice in real time, then the fair class"},
-        {"alps-nice-live", "alps-nice", "ALPS's ranks (ATC'24) on this machine, spread over nice levels"},
-        {"serpt-live", "serpt", "this library's own on this machine: shortest expected remaining time, learned"},
-        {"srpt-live", "srpt", "the oracle on this machine: real-time priority for those with the least left"},
+        {"eevdf-live", "eevdf", "eevdf", "this machine's own kernel, left alone: the baseline"},
+        {"sfs-live", "sfs", "sfs", "SFS (SC'22) on this machine: a first slice in real time, then the fair class"},
+        {"alps-nice-live", "alps-nice", "alps-nice", "ALPS's ranks (ATC'24) on this machine, spread over nice levels"},
+        {"serpt-live", "serpt", "serpt",
+         "this library's own on this machine: shortest expected remaining time, learned"},
+        {"sfs-scx-live", "sfs-scx", "sfs", "SFS (SC'22) on this machine, in a scheduler of our own (sched_ext)"},
+        {"alps-scx-live", "alps-scx", "alps", "ALPS's ranks and slices (ATC'24) in a scheduler of our own (sched_ext)"},
+        {"serpt-scx-live", "serpt-scx", "serpt", "this library's own in a scheduler of our own (sched_ext)"},
+        {"srpt-live", "srpt", "srpt", "the oracle on this machine: real-time priority for those with the least left"},
     };
     return all;
 }
@@ -84,14 +98,15 @@ std::vector<experiment::policy> live_runners(live_options const& options) {
                        .description = each.description,
                        .kernel = "this machine's",
                        .agent = each.simulated == "eevdf" ? "hands off" : each.simulated,
-                       .run = runner_named(each.simulated, options),
+                       .run = runner_called(each.called, options),
                        .idealised = each.simulated == "srpt"});
     }
     return all;
 }
 
-result<void> check_live() {
-    return cpu_linux::realtime_bands::check(cpu_linux::probe_kernel());
+result<void> check_live(std::string_view called) {
+    auto const facts = cpu_linux::probe_kernel();
+    return called.ends_with("-scx") ? cpu_linux::sched_ext::check(facts) : cpu_linux::realtime_bands::check(facts);
 }
 
 } // namespace hpcsched::experiment_linux

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cgroup.hpp"
 
+#include <hpcsched/cpu_linux/backend.hpp>
+
 #include <doctest/doctest.h>
 
 #include "child.hpp"
@@ -14,6 +16,7 @@
 namespace {
 
 using namespace hpcsched;
+using namespace std::chrono_literals;
 using namespace hpcsched::cpu_linux;
 using namespace hpcsched::cpu_linux::detail;
 
@@ -67,6 +70,37 @@ TEST_CASE("cgroup: the weight of a task becomes that of its group") {
     }
     std::filesystem::remove(folder, failed);
     CHECK_FALSE(failed);
+}
+
+TEST_CASE("cgroup: of two groups on one CPU each gets what the backend gave its task by nice") {
+    cgroup_mount const& mount = cpu_controller();
+    std::string const folder = mount.folder + "/hpcsched-test-" + std::to_string(getpid());
+    std::error_code failed;
+    if (mount.version == cgroup_version::none || !std::filesystem::create_directory(folder + "-a", failed) ||
+        !std::filesystem::create_directory(folder + "-b", failed)) {
+        HPCSCHED_SKIP("no control group can be made here");
+    }
+    {
+        test::child const plain{&test::burn_for_ever};
+        test::child const nicer{&test::burn_for_ever};
+        std::ofstream{folder + "-a/cgroup.procs"} << plain.get() << std::flush;
+        std::ofstream{folder + "-b/cgroup.procs"} << nicer.get() << std::flush;
+        cgroup_weights backend;
+        CHECK(backend.apply(plain.get(), {}) == outcome::done);
+        CHECK(backend.apply(nicer.get(), {.nice = 5}) == outcome::done);
+        for (process_id const process : {plain.get(), nicer.get()}) {
+            REQUIRE(set_affinity(process, cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
+        }
+        REQUIRE(test::has_run_for(nicer.get(), 20ms)); // both are there
+        duration const before = cpu_time_of(plain.get());
+        duration const before_nicer = cpu_time_of(nicer.get());
+        REQUIRE(test::has_run_for(plain.get(), 700ms));
+        double const share =
+            to_seconds(cpu_time_of(nicer.get()) - before_nicer) / to_seconds(cpu_time_of(plain.get()) - before);
+        CHECK(share == doctest::Approx(335.0 / 1024).epsilon(0.3)); // the weights of nice 5 and 0
+    }
+    CHECK(std::filesystem::remove(folder + "-a", failed));
+    CHECK(std::filesystem::remove(folder + "-b", failed));
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/cpu_linux/process.hpp>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +96,24 @@ inline void idle_for_ever() {
 }
 inline void burn_for_ever() {
     burn(unlimited);
+}
+
+/// Stands aside, using no CPU, until `done()`; false: that has not come in a minute.
+template <class Done>
+[[nodiscard]] bool eventually(Done&& done) {
+    for (time_point const from = cpu_linux::now(); !done();) {
+        if (cpu_linux::now() - from > std::chrono::minutes{1}) {
+            return false;
+        }
+        (void)poll(nullptr, 0, 1);
+    }
+    return true;
+}
+
+/// The same until `process` has used so much CPU time from now on.
+[[nodiscard]] inline bool has_run_for(cpu_linux::process_id process, duration cpu_time) {
+    duration const until = cpu_linux::cpu_time_of(process) + cpu_time;
+    return eventually([&] { return cpu_linux::cpu_time_of(process) >= until; });
 }
 
 /// Whether this machine lets us give a process real-time priority.

@@ -9,8 +9,12 @@
 #include "child.hpp"
 #include <skip.hpp>
 
+#include <algorithm>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -142,6 +146,53 @@ TEST_CASE("steering: the commands of one event reach the kernel as one request, 
     if (cpu_linux::probe_kernel().raise_nice.works) {
         CHECK(cpu_linux::get_scheduling(subject.get()).value().nice == cpu::nice_min);
     }
+}
+
+/// Notes what a backend with a class of its own is asked for.
+class noted_class {
+  public:
+    static constexpr std::string_view name = "noted_class";
+    explicit noted_class(std::vector<std::string>& log) : log_{&log} {}
+    [[nodiscard]] static result<void> check(cpu_linux::kernel_facts const&) { return {}; }
+    [[nodiscard]] result<void> open() {
+        log_->push_back("open");
+        return {};
+    }
+    [[nodiscard]] cpu_linux::outcome admit(cpu_linux::process_id) noexcept { return note("admit"); }
+    [[nodiscard]] cpu_linux::outcome apply(cpu_linux::process_id, cpu_linux::scheduling const& wanted) noexcept {
+        return note(wanted.policy == cpu::sched_policy::fifo ? "fifo" : "normal");
+    }
+    [[nodiscard]] cpu_linux::outcome release(cpu_linux::process_id, cpu_linux::scheduling const& original) noexcept {
+        return note("release to nice " + std::to_string(original.nice));
+    }
+
+  private:
+    cpu_linux::outcome note(std::string what) noexcept {
+        log_->push_back(std::move(what));
+        return cpu_linux::outcome::done;
+    }
+
+    std::vector<std::string>* log_;
+};
+static_assert(cpu_linux::class_backend<noted_class>);
+
+TEST_CASE("steering: a backend with a class of its own has a process from its admission to its release") {
+    std::vector<std::string> log;
+    test::child const first{&test::idle_for_ever};
+    test::child const second{&test::burn_for_ever};
+    REQUIRE(cpu_linux::set_scheduling(first.get(), {.nice = 4}) == cpu_linux::outcome::done);
+    {
+        auto serpt = std::move(
+            steering<cpu::serpt, noted_class>::start(cpu::serpt{}, {.cpu_count = 1}, noted_class{log}).value());
+        task_id const one = serpt.admit(first.get(), function_id{0}).value();
+        CHECK(log == std::vector<std::string>{"open", "admit", "fifo"}); // it has the seat
+        work_until(serpt, [&] { return log.back() == "normal"; });       // it sleeps, and loses the seat
+        (void)serpt.release(one);
+        CHECK(log.back() == "release to nice 4");
+        (void)serpt.admit(second.get(), function_id{1}).value();
+    }
+    CHECK(log.back() == "release to nice 0");
+    CHECK(std::ranges::count(log, "admit") == 2);
 }
 
 TEST_CASE("steering: a backend that cannot work says why and what would help") {

@@ -133,7 +133,7 @@ experiment::cell_runner live_eevdf(std::vector<std::string> commands) {
 }
 
 TEST_CASE("function command: a cell runs it, and counts what it had others do") {
-    if (auto const possible = experiment_linux::check_live(); possible.has_error()) {
+    if (auto const possible = experiment_linux::check_live("eevdf"); possible.has_error()) {
         HPCSCHED_SKIP(possible.error().message.c_str());
     }
     auto const stream = three_functions().open({}).value();
@@ -146,7 +146,7 @@ TEST_CASE("function command: a cell runs it, and counts what it had others do") 
 }
 
 TEST_CASE("function command: a cell in which one fails is no result") {
-    if (auto const possible = experiment_linux::check_live(); possible.has_error()) {
+    if (auto const possible = experiment_linux::check_live("eevdf"); possible.has_error()) {
         HPCSCHED_SKIP(possible.error().message.c_str());
     }
     auto const stream = three_functions().open({}).value();

@@ -33,12 +33,15 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
     if (HPCSCHED_IS_SANITIZED != 0) {
         HPCSCHED_SKIP("a sanitizer makes a process use more CPU time than it is told to");
     }
-    if (auto const possible = experiment_linux::check_live(); possible.has_error()) {
+    if (auto const possible = experiment_linux::check_live("eevdf"); possible.has_error()) {
         HPCSCHED_SKIP(possible.error().message.c_str());
     }
     auto const rows = a_dozen();
     for (experiment::policy const& each : experiment_linux::live_runners({.disturbed_above = 1})) {
         CAPTURE(each.name);
+        if (experiment_linux::check_live(each.name.substr(0, each.name.size() - 5)).has_error()) {
+            continue; // a kernel without sched_ext; tests/guest.sh has one
+        }
         auto const run_once = [&] {
             auto const stream = experiment::make_stream(workload::in_memory{rows});
             return each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
@@ -63,10 +66,11 @@ TEST_CASE("live policies: each has a policy of the simulator that foretells it")
     REQUIRE(runners.size() == experiment_linux::live_policies().size());
     for (std::size_t i = 0; i < runners.size(); ++i) {
         auto const& live = experiment_linux::live_policies()[i];
-        CHECK(live.name == live.simulated + "-live");
+        CHECK(live.name == live.called + "-live");
         CHECK(runners[i].name == live.name);
         CHECK(simulated.find(live.simulated) != nullptr);
         CHECK(simulated.find(live.name) == nullptr);
+        CHECK(live.called.starts_with(live.simulated));
     }
 }
 

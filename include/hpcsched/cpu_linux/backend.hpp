@@ -6,6 +6,8 @@
 #include <hpcsched/cpu_linux/process.hpp>
 
 #include <concepts>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -32,6 +34,23 @@ concept kernel_backend =
         { B::check(facts) } -> std::same_as<result<void>>;
         { b.apply(p, wanted) } noexcept -> std::same_as<outcome>;
     };
+
+/// A backend with a scheduling class of its own, which a process is in from its admission to its release.
+///
+/// | expression               | effect                                                                         |
+/// |--------------------------|--------------------------------------------------------------------------------|
+/// | `b.open()`               | brings the class into the kernel; once, before all others. May take its time   |
+/// | `b.admit(p)`             | puts the process into the class, as the default wants it                       |
+/// | `b.release(p, original)` | gives the process `original` back: it leaves the class                         |
+///
+/// Semantics: 1. `apply` is called only between `admit` and `release`, and with the default too leaves the process in
+/// the class. 2. The class leaves the kernel with the backend, or with the process that opened it if that dies.
+template <class B>
+concept class_backend = kernel_backend<B> && requires(B& b, process_id p, scheduling const& original) {
+    { b.open() } -> std::same_as<result<void>>;
+    { b.admit(p) } noexcept -> std::same_as<outcome>;
+    { b.release(p, original) } noexcept -> std::same_as<outcome>;
+};
 
 /// Policies, priorities, nice and slices as the agent gives them. Ranks are left out.
 ///
@@ -67,9 +86,68 @@ class cgroup_weights {
     [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
 };
 
+/// Parameters of `sched_ext`.
+struct sched_ext_config {
+    /// Who waits for so long gets a turn whatever its place; `unlimited`: nobody. Above 30 s the kernel does not wait.
+    duration longest_wait{5'000'000'000};
+};
+
+/// What the scheduler of `sched_ext` has done so far.
+struct sched_ext_counts {
+    std::uint32_t preemptions = 0; ///< CPUs taken from a task for one that comes before it
+    std::uint32_t turns = 0;       ///< CPUs given to a task that had waited too long
+    bool has_ended = false;        ///< the kernel has thrown it out: all tasks are in the fair class
+};
+
+/// A scheduler of our own in the kernel, made of BPF (Linux 6.12 with CONFIG_SCHED_CLASS_EXT): policies, priorities,
+/// nice, slices and ranks.
+///
+/// The steered processes, with the threads and children that they make, and only they, are of policy SCHED_EXT. Among
+/// them goes first:
+/// 1. fifo and rr before normal, the higher priority first;
+/// 2. of the normal ones those without a rank, then the lower rank first (up to 65,535; higher ranks are equal);
+/// 3. fifo: who woke first; else who has received the least CPU time, weighted by nice as in the fair class.
+///
+/// An idle CPU is used first. Where there is none, a task that 1. and 2. put before one that runs takes its CPU at
+/// once, of several that which runs the last of the order; by 3. alone tasks change only at the end of a slice: 3 ms,
+/// what the agent gives (0.1 to 100 ms, and never finer than the tick), for rr 100 ms. Who has waited for
+/// `longest_wait` gets a turn of a tick: ten turns in a second at most, and more only where more than 200 wait.
+///
+/// The kernel puts SCHED_EXT below SCHED_OTHER: *every process that is not steered goes before every one that is.* On a
+/// machine whose other processes fill the CPUs nothing steered runs, and after 30 s the kernel throws the scheduler
+/// out. Needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN and CAP_SYS_NICE. Only one sched_ext scheduler can be in a
+/// kernel.
+/// \thread_safety none; confine to the driver's thread
+class sched_ext {
+  public:
+    static constexpr std::string_view name = "sched_ext";
+    [[nodiscard]] static result<void> check(kernel_facts const& facts);
+
+    /// Nothing reaches the kernel before `open`.
+    /// \pre config.longest_wait > 0
+    explicit sched_ext(sched_ext_config const& config = {}) noexcept;
+    sched_ext(sched_ext&& other) noexcept;
+    sched_ext& operator=(sched_ext&& other) noexcept;
+    ~sched_ext();
+
+    /// \error the kernel refuses the scheduler: why, and what would help
+    [[nodiscard]] result<void> open();
+    [[nodiscard]] outcome admit(process_id process) noexcept;
+    [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
+    [[nodiscard]] outcome release(process_id process, scheduling const& original) noexcept;
+
+    [[nodiscard]] sched_ext_counts counts() const noexcept;
+
+  private:
+    class state;
+    sched_ext_config config_;
+    std::unique_ptr<state> state_;
+};
+
 static_assert(kernel_backend<realtime_bands>);
 static_assert(kernel_backend<nice_and_slice>);
 static_assert(kernel_backend<cgroup_weights>);
+static_assert(class_backend<sched_ext>);
 
 } // namespace hpcsched::cpu_linux
 

@@ -66,6 +66,11 @@ class steering {
         if (auto const usable = Backend::check(facts); usable.has_error()) {
             return usable.error();
         }
+        if constexpr (class_backend<Backend>) {
+            if (auto const opened = backend.open(); opened.has_error()) {
+                return opened.error();
+            }
+        }
         auto kernel = live_kernel::open(config.kernel);
         if (kernel.has_error()) {
             return kernel.error();
@@ -107,6 +112,12 @@ class steering {
         if (auto const found = get_scheduling(process); found.has_value()) {
             task.original = *found;
         }
+        if constexpr (class_backend<Backend>) {
+            if (guard_) {
+                guard_->note(id->index, task.process, task.original);
+            }
+            count(backend_.admit(process));
+        }
         tasks_.insert(*id, task);
         tell(cpu::task_arrived{*id, function, kernel_.cpu_time(*id).value_or(duration{0})}, now());
         return *id;
@@ -122,8 +133,7 @@ class steering {
         }
         tell(cpu::task_exited{id, *cpu_time}, now());
         if (entry* const task = tasks_.find(id)) {
-            task->wanted = scheduling{};
-            bring_about(id, *task);
+            give_back(id, *task);
             tasks_.erase(id);
         }
         kernel_.dismiss(id);
@@ -163,8 +173,7 @@ class steering {
         }
         tell(cpu::stopping{}, now());
         tasks_.for_each([&](task_id id, entry& task) {
-            task.wanted = scheduling{};
-            bring_about(id, task);
+            give_back(id, task);
             kernel_.dismiss(id);
         });
     }
@@ -285,8 +294,21 @@ class steering {
         } else {
             task.wanted = task.given;
         }
-        if (guard_ && is_default && came != outcome::not_allowed) {
+        if (!class_backend<Backend> && guard_ && is_default && came != outcome::not_allowed) {
             guard_->strike(id.index);
+        }
+    }
+
+    /// Leaves a task with what it had before it was steered.
+    void give_back(task_id id, entry& task) {
+        if constexpr (class_backend<Backend>) {
+            count(backend_.release(task.process.id, task.original));
+            if (guard_) {
+                guard_->strike(id.index);
+            }
+        } else {
+            task.wanted = scheduling{};
+            bring_about(id, task);
         }
     }
 

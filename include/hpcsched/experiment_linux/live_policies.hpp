@@ -22,7 +22,8 @@ struct live_options {
 
 /// An agent on this machine's own kernel, and what the simulator has in its place.
 struct live_policy {
-    std::string name{};        ///< "serpt-live"
+    std::string name{};        ///< "serpt-scx-live"
+    std::string called{};      ///< "serpt-scx": by those who run it
     std::string simulated{};   ///< "serpt": the policy of `experiment::shipped_policies` that foretells it
     std::string description{}; ///< one line
 };
@@ -42,9 +43,9 @@ struct live_policy {
 /// them than of the policy. So is one in which a command failed.
 [[nodiscard]] std::vector<experiment::policy> live_runners(live_options const& options = {});
 
-/// Whether cells can be run live here at all.
+/// Whether a policy, by what it is called, can be run live here.
 /// \error what is missing, and what would help
-[[nodiscard]] result<void> check_live();
+[[nodiscard]] result<void> check_live(std::string_view called);
 
 } // namespace hpcsched::experiment_linux
 
