@@ -17,7 +17,21 @@ namespace hpcsched::cpu_linux::detail {
 struct process_stat {
     char state = 'X';          ///< R running or runnable, S and D asleep, Z and X gone, ..
     std::uint64_t started = 0; ///< in clock ticks since boot
+    int last_cpu = -1;         ///< on which it runs or ran; -1: the line does not say
 };
+
+/// Drops so many fields, and the blank behind each.
+/// \return whether there were so many
+[[nodiscard]] inline bool skip_fields(std::string_view& rest, int count) noexcept {
+    for (; count > 0; --count) {
+        auto const blank = rest.find(' ');
+        if (blank == std::string_view::npos) {
+            return false;
+        }
+        rest.remove_prefix(blank + 1);
+    }
+    return true;
+}
 
 /// Takes apart the one line of that file. The name in it, in parentheses, may hold anything, parentheses included.
 [[nodiscard]] inline std::optional<process_stat> parse_process_stat(std::string_view line) noexcept {
@@ -27,15 +41,18 @@ struct process_stat {
     }
     std::string_view rest = line.substr(name_end + 2);
     process_stat found{.state = rest.front()};
-    for (int skipped = 0; skipped < 19; ++skipped) { // the state is field 3, the start is field 22
-        auto const blank = rest.find(' ');
-        if (blank == std::string_view::npos) {
-            return std::nullopt;
-        }
-        rest.remove_prefix(blank + 1);
+    constexpr int state_field = 3, start_field = 22, cpu_field = 39;
+    if (!skip_fields(rest, start_field - state_field)) {
+        return std::nullopt;
     }
     auto const parsed = std::from_chars(rest.data(), rest.data() + rest.size(), found.started);
-    return parsed.ec == std::errc{} ? std::optional{found} : std::nullopt;
+    if (parsed.ec != std::errc{}) {
+        return std::nullopt;
+    }
+    if (skip_fields(rest, cpu_field - start_field)) {
+        std::from_chars(rest.data(), rest.data() + rest.size(), found.last_cpu);
+    }
+    return found;
 }
 
 /// The first 1,024 characters of /proc/<process>/<entry>.
