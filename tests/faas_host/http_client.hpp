@@ -21,17 +21,23 @@ using http_field = std::pair<std::string, std::string>;
 
 struct http_answer {
     int status = 0;     ///< 0: none came
-    std::string head{}; ///< status line and fields, in lower case
+    std::string head{}; ///< status line and fields
     std::string body{};
 
-    [[nodiscard]] std::string field(std::string name) const {
-        std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        std::size_t const at = head.find("\r\n" + name + ": ");
+    /// \param name  in any case, as HTTP has it
+    [[nodiscard]] std::string field(std::string const& name) const {
+        std::size_t const at = lower(head).find("\r\n" + lower(name) + ": ");
         if (at == std::string::npos) {
             return {};
         }
         std::size_t const from = at + name.size() + 4;
         return head.substr(from, head.find("\r\n", from) - from);
+    }
+
+  private:
+    [[nodiscard]] static std::string lower(std::string text) {
+        std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        return text;
     }
 };
 
@@ -92,9 +98,8 @@ class http_client {
                 return {};
             }
         }
-        http_answer got{.head = heard_.substr(0, end + 2)};
-        std::ranges::transform(got.head, got.head.begin(),
-                               [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        http_answer got;
+        got.head = heard_.substr(0, end + 2);
         got.status = std::atoi(got.head.c_str() + got.head.find(' '));
         heard_.erase(0, end + 4);
         if (got.status == 100) {

@@ -20,6 +20,11 @@
 
 namespace hpcsched::test {
 
+/// Real processes take real time: a test looks again and again whether they have got that far.
+inline void wait_a_moment() {
+    (void)::poll(nullptr, 0, 1);
+}
+
 /// A host on a port of its own, in a thread of its own, until the end of the scope.
 class running_host {
   public:
@@ -68,13 +73,13 @@ class running_host {
     [[nodiscard]] boost::json::value figures() const { return status().at("functions").at(0); }
     [[nodiscard]] std::int64_t figure(char const* name) const { return figures().at(name).to_number<std::int64_t>(); }
 
-    /// Looks again and again whether the first function's figure has come to a value: real processes take real time.
+    /// Whether the first function's figure comes to a value.
     [[nodiscard]] bool comes_to(char const* name, std::int64_t value) const {
         for (int i = 0; i < 10'000; ++i) {
             if (figure(name) == value) {
                 return true;
             }
-            (void)::poll(nullptr, 0, 1);
+            wait_a_moment();
         }
         return false;
     }
