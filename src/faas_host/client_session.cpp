@@ -217,6 +217,10 @@ std::optional<service_error> client_session::why_not_invoked(invoke_target const
     if (!log.empty() && log != "None" && log != "Tail") {
         return invalid_parameter("LogType", log, "None, Tail");
     }
+    std::string_view const context = header("X-Amz-Client-Context");
+    if (!context.empty() && !client_context_in(context)) {
+        return bad_client_context();
+    }
     if (function->config().takes_json_only && !request_.body().empty()) {
         if (std::string const why = why_not_json(request_.body()); !why.empty()) {
             return not_json(why);
@@ -242,7 +246,7 @@ void client_session::invoke(invoke_target const& target) {
     std::string_view const trace = header("X-Amzn-Trace-Id");
     invocation_request asked{.request_id = request_id_,
                              .event = std::move(request_.body()),
-                             .client_context = std::string{header("X-Amz-Client-Context")},
+                             .client_context = client_context_in(header("X-Amz-Client-Context")).value_or(""),
                              .trace = trace.empty() ? "Root=1-" + request_id_.substr(0, 8) + "-000000000000" +
                                                           request_id_.substr(24) + ";Sampled=0"
                                                     : std::string{trace},

@@ -15,7 +15,7 @@ namespace hpcsched::faas_host::detail {
 struct invocation_request {
     std::string request_id{};
     std::string event{};          ///< what the worker gets
-    std::string client_context{}; ///< as the client sent it, base64; often empty
+    std::string client_context{}; ///< JSON, in one line; often empty
     std::string trace{};          ///< as the client sent it; often empty
     bool wants_log = false;
 };

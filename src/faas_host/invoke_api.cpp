@@ -2,6 +2,7 @@
 #include "invoke_api.hpp"
 
 #include <boost/archive/iterators/base64_from_binary.hpp>
+#include <boost/archive/iterators/binary_from_base64.hpp>
 #include <boost/archive/iterators/transform_width.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/object.hpp>
@@ -166,6 +167,11 @@ service_error not_json(std::string_view why) {
             text_of({{"Type", "User"}, {"message", "Could not parse request body into json: " + std::string{why}}})};
 }
 
+service_error bad_client_context() {
+    return {400, "InvalidRequestContentException",
+            text_of({{"Type", "User"}, {"message", "Client context must be a valid Base64-encoded JSON object."}})};
+}
+
 service_error invalid_parameter(std::string_view name, std::string_view value, std::string_view allowed) {
     return {400, "InvalidParameterValueException",
             text_of({{"Type", "User"},
@@ -218,6 +224,34 @@ std::string to_base64(std::string_view bytes) {
     std::string text{encoder{bytes.begin()}, encoder{bytes.end()}};
     text.append((3 - bytes.size() % 3) % 3, '=');
     return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+    using namespace boost::archive::iterators;
+    using decoder = transform_width<binary_from_base64<std::string_view::const_iterator>, 8, 6>;
+    std::size_t const padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+    bool const is_in_alphabet = std::ranges::all_of(text.substr(0, text.size() - padding), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    });
+    if (text.size() % 4 != 0 || !is_in_alphabet) {
+        return std::nullopt;
+    }
+    std::string padded{text}; // what stands for nothing is decoded too, and cut off
+    std::ranges::replace(padded, '=', 'A');
+    std::string_view const all{padded};
+    std::string bytes{decoder{all.begin()}, decoder{all.end()}};
+    bytes.resize(text.size() / 4 * 3 - padding);
+    return bytes;
+}
+
+std::optional<std::string> client_context_in(std::string_view header) {
+    auto bytes = from_base64(header);
+    if (!bytes || !why_not_json(*bytes).empty()) {
+        return std::nullopt;
+    }
+    // Outside of strings, where JSON has none: a line's end in it would begin another header of the worker's.
+    std::ranges::replace_if(*bytes, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    return bytes;
 }
 
 bool is_same_secret(std::string_view one, std::string_view other) noexcept {

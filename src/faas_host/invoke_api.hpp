@@ -3,6 +3,7 @@
 #define HPCSCHED_FAAS_HOST_INVOKE_API_HPP
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,7 @@ struct service_error {
 [[nodiscard]] service_error host_is_draining();
 [[nodiscard]] service_error request_too_large(std::uint64_t size, std::uint64_t limit);
 [[nodiscard]] service_error not_json(std::string_view why);
+[[nodiscard]] service_error bad_client_context();
 [[nodiscard]] service_error invalid_parameter(std::string_view name, std::string_view value, std::string_view allowed);
 [[nodiscard]] service_error no_such_operation(std::string_view method, std::string_view path);
 [[nodiscard]] service_error bad_request(std::string_view why);
@@ -66,6 +68,12 @@ struct service_error {
 [[nodiscard]] std::string why_not_json(std::string_view text);
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
+/// Nothing: it is no base64.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
+
+/// The JSON that a client sends in X-Amz-Client-Context, on one line, as a worker is to get it.
+/// \return nothing: it is no base64, or no JSON
+[[nodiscard]] std::optional<std::string> client_context_in(std::string_view header);
 
 /// Whether two texts are equal, in a time that does not tell where they differ.
 [[nodiscard]] bool is_same_secret(std::string_view one, std::string_view other) noexcept;

@@ -103,7 +103,7 @@ TEST_CASE("server: a worker finds in its environment what Lambda promises, and w
          {"AWS_LAMBDA_FUNCTION_NAME=f\n", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256\n",
           "AWS_LAMBDA_RUNTIME_API=127.0.0.1:", "_HANDLER=tells its environment\n", "STAGE=test\n",
           "AWS_REGION=nowhere\n", "PATH=", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST\n", "Lambda-Runtime-Deadline-Ms: ",
-          "Lambda-Runtime-Trace-Id: Root=1-2-3\r\n", "Lambda-Runtime-Client-Context: e30=\r\n",
+          "Lambda-Runtime-Trace-Id: Root=1-2-3\r\n", "Lambda-Runtime-Client-Context: {}\r\n",
           "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"}) {
         CHECK_MESSAGE(all.find(expected) != std::string::npos, expected);
     }
@@ -241,6 +241,10 @@ TEST_CASE("server: types of invocations and logs that there are not are 400") {
                   "InvocationType: 'Later' is not one of RequestResponse, Event, DryRun");
     check_refused(host.invoke("f", "{}", {{"X-Amz-Log-Type", "All"}}), 400, "InvalidParameterValueException",
                   "LogType: 'All' is not one of None, Tail");
+    for (std::string const context : {"e30", "{}", "Ynll", "===="}) {
+        check_refused(host.invoke("f", "{}", {{"X-Amz-Client-Context", context}}), 400,
+                      "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.");
+    }
 }
 
 TEST_CASE("server: other paths and methods are 404, and say what there is") {
