@@ -13,6 +13,7 @@ hpcsched_packages() {
       ;;
     tests) echo doctest-dev ;;
     bench) echo libbenchmark-dev libboost-json1.81-dev libcli11-dev ;;
+    load) echo wrk nginx-light ;;
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -31,6 +32,7 @@ hpcsched_why() {
     format) echo "the check of the format" ;;
     page) echo "the test that looks at the report in a browser" ;;
     bench) echo "the benchmarks and their smoke tests" ;;
+    load) echo "the figures of the FaaS host" ;;
     *) echo "everything" ;;
   esac
 }
