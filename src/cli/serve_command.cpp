@@ -6,7 +6,9 @@
 #include "serve_functions.hpp"
 #include "serve_metrics.hpp"
 #include "values.hpp"
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -93,6 +95,15 @@ std::string token_of(arguments const& given) {
     return token;
 }
 
+/// A connection takes a descriptor, a worker some; the usual limit of 1,024 is soon reached.
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 exit_code run(arguments const& given) {
     std::vector<faas_host::function_config> functions = functions_of(given);
     std::size_t const count = functions.size();
@@ -129,6 +140,7 @@ exit_code run(arguments const& given) {
                   << (count == 1 ? " function" : " functions") << ", workers scheduled by " << by
                   << "; Ctrl-C ends it\n";
     }
+    allow_many_descriptors();
     host->run();
     return exit_code::success;
 }

@@ -6,8 +6,10 @@
 #include <boost/json/serialize.hpp>
 
 #include "page.hpp"
+#include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <utility>
 
@@ -66,6 +68,7 @@ client_session::~client_session() {
 void client_session::hear() {
     is_busy_ = false;
     must_close_ = false;
+    request_ = {};
     parser_.emplace();
     parser_->header_limit(header_limit);
     parser_->body_limit(boost::none); // judged below, with an answer that says what is too large
@@ -255,15 +258,16 @@ void client_session::invoke(invoke_target const& target) {
         asked.event = "{}";
     }
     if (is_event) {
-        std::optional<invocation_result> refused; // an event that cannot be taken is refused like the rest
-        bool is_over = false;
-        function->invoke(std::move(asked), [&refused, &is_over](invocation_result&& result) {
-            if (!is_over && (result.how == ending::too_many || result.how == ending::draining)) {
-                refused = std::move(result);
+        // An event that cannot be taken is refused like the rest, and that is told at once; what comes of one that was
+        // taken is told to nobody.
+        auto const refused = std::make_shared<std::optional<invocation_result>>();
+        function->invoke(std::move(asked), [told = std::weak_ptr{refused}](invocation_result&& result) {
+            bool const was_taken = result.how == ending::answered || result.how == ending::function_error;
+            if (auto const to = told.lock(); to && !was_taken) {
+                *to = std::move(result);
             }
         });
-        is_over = true;
-        refused ? answer_invocation(std::move(*refused)) : say(http::status::accepted, {}, {});
+        *refused ? answer_invocation(std::move(**refused)) : say(http::status::accepted, {}, {});
         return;
     }
     stream_.expires_never();
@@ -289,11 +293,10 @@ void client_session::watch_for_goodbye() {
             return;
         }
         self->is_watching_ = false;
-        error_code failed;
         char next = 0;
-        std::size_t const size =
-            self->stream_.socket().receive(asio::buffer(&next, 1), asio::socket_base::message_peek, failed);
-        if (failed != asio::error::would_block && size == 0) {
+        ssize_t const size = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+        bool const is_gone = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+        if (is_gone) {
             std::exchange(self->waits_for_, nullptr)->cancel(self->invocation_);
             self->close();
         }

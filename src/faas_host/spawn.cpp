@@ -109,6 +109,12 @@ int live_as_child(void* argument) noexcept {
         rlimit const limit{request.data_limit, request.data_limit};
         (void)setrlimit(RLIMIT_DATA, &limit);
     }
+    rlimit files{};
+    constexpr rlim_t as_on_aws = 1024; // the host's own may be far larger, and select(2) breaks beyond it
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > as_on_aws) {
+        files.rlim_cur = as_on_aws;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
     if (!request.folder.empty() && chdir(request.folder.c_str()) != 0) {
         give_up(plan, "folder");
     }
