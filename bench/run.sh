@@ -45,7 +45,8 @@ if [ -f "$build/build.ninja" ]; then
     -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" --log-level=WARNING >/dev/null
 else
   cmake --preset release -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF \
-    -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" --log-level=WARNING >/dev/null
+    -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
+    --log-level=WARNING >/dev/null
 fi
 hpcsched_left_out live load
 cmake --build "$build" --parallel "$(nproc)" --target hpcsched_bench_programs >&2

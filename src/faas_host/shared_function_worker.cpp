@@ -87,7 +87,8 @@ int serve(char const* path) {
                                        .deadline = head.deadline,
                                        .write = &append,
                                        .host = &answer};
-        if (!say(call(&invocation) == 0 ? object_says::answer : object_says::error, answer)) {
+        bool const is_well = call(&invocation) == 0;
+        if (!say(is_well ? object_says::answer : object_says::error, answer)) {
             break;
         }
     }

@@ -14,7 +14,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 namespace hpcsched::faas_host::detail {
 
@@ -37,12 +39,43 @@ void remove_group(std::string const& folder) noexcept {
     }
 }
 
+constexpr std::string_view host_prefix = "hpcsched-serve-"; ///< of the folder of a host, followed by PID.NUMBER
+
+/// A host that was killed leaves its groups behind, empty: the kernel ends processes, not groups.
+void remove_groups_of_the_dead(std::string const& above) {
+    std::error_code failed;
+    for (auto const& each : std::filesystem::directory_iterator{above, failed}) {
+        std::string const name = each.path().filename();
+        pid_t const host =
+            name.starts_with(host_prefix) ? static_cast<pid_t>(std::atol(name.c_str() + host_prefix.size())) : 0;
+        if (host <= 0 || kill(host, 0) == 0 || errno != ESRCH) {
+            continue;
+        }
+        for (auto const& worker : std::filesystem::directory_iterator{each.path(), failed}) {
+            (void)rmdir(worker.path().c_str()); // what is no folder is the kernel's, and stays until the folder goes
+        }
+        (void)rmdir(each.path().c_str());
+    }
+}
+
 /// A folder for this host below the group that it lives in; empty: it may not have one.
 std::string own_folder(cgroup_mount const& mount, std::string_view controller) {
     std::string const own =
         cpu_linux::detail::group_in(read_small_file("/proc/self/cgroup"), mount.version, controller);
-    std::string folder = mount.folder + (own == "/" ? "" : own) + "/hpcsched-" + std::to_string(getpid());
-    return mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST ? folder : std::string{};
+    std::string const above = mount.folder + (own == "/" ? "" : own) + "/";
+    remove_groups_of_the_dead(above);
+    std::string const prefix = above + std::string{host_prefix} + std::to_string(getpid()) + ".";
+    constexpr int most_hosts = 1000; // in one process
+    for (int i = 0; i < most_hosts; ++i) {
+        std::string folder = prefix + std::to_string(i);
+        if (mkdir(folder.c_str(), 0755) == 0) {
+            return folder;
+        }
+        if (errno != EEXIST) {
+            break;
+        }
+    }
+    return {};
 }
 
 /// In version 2 a group hands a controller on to those below it only if it has no process of its own, or is the root.
@@ -113,7 +146,8 @@ worker_groups worker_groups::find() {
         if (mount.version == cgroup_version::none) {
             continue;
         }
-        *folder = own_folder(mount, controller);
+        bool const is_shared = mount.version == cgroup_version::v2 && !made.memory_.empty();
+        *folder = is_shared ? made.memory_ : own_folder(mount, controller);
         if (!folder->empty() && mount.version == cgroup_version::v2 && !hand_on(*folder, controller)) {
             if (made.memory_ != *folder || folder == &made.memory_) {
                 remove_group(*folder);

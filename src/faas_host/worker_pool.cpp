@@ -33,12 +33,15 @@ void worker_pool::handle(invoked const& e, time_point now, pool_sink& out) {
         begin_start(e.invocation, now, out);
         return;
     }
-    // Who waits for a worker that starts does not fill the queue.
-    if (!can_start && queue_.size() >= config_.queue_capacity + starting_count_) {
+    // Who waits for a worker that starts, or that has just answered, does not fill the queue.
+    if (!can_start && queue_.size() >= config_.queue_capacity + starting_count_ + resting_count_) {
         out.append(refuse_invocation{e.invocation, refusal::too_many, retry_after()});
         return;
     }
     queue_.push_back(e.invocation);
+    if (resting_count_ > 0 && can_start && patient_until_ == never) {
+        patient_until_ = saturating_add(now, config_.patience);
+    }
     start_for_those_waiting(now, out);
 }
 
@@ -108,6 +111,10 @@ void worker_pool::handle(deadline_came const&, time_point now, pool_sink& out) {
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
         come_due(*workers_.find(deadlines_.begin()->second), now, out);
     }
+    if (patient_until_ <= now) {
+        patient_until_ = never;
+        start_for_those_waiting(now, out);
+    }
     if (prewarm_at_ <= now) {
         prewarm_at_ = never;
         if (workers_.empty() && !is_draining_) {
@@ -128,7 +135,7 @@ void worker_pool::handle(drain_began const&, time_point now, pool_sink& out) {
 }
 
 time_point worker_pool::next_deadline() const noexcept {
-    return std::min(prewarm_at_, deadlines_.empty() ? never : deadlines_.begin()->first);
+    return std::min({prewarm_at_, patient_until_, deadlines_.empty() ? never : deadlines_.begin()->first});
 }
 
 std::optional<worker_state> worker_pool::state_of(worker_id id) const noexcept {
@@ -148,6 +155,8 @@ void worker_pool::enter(worker_entry& of, worker_state state, time_point now, ti
     if (what.state == worker_state::starting && state != worker_state::starting) {
         --starting_count_;
     }
+    resting_count_ -= what.state == worker_state::resting ? 1U : 0U;
+    resting_count_ += state == worker_state::resting ? 1U : 0U;
     what.state = state;
     what.since = now;
     what.deadline = deadline;
@@ -175,7 +184,7 @@ void worker_pool::begin_start(std::optional<invocation_id> with, time_point now,
 }
 
 void worker_pool::start_for_those_waiting(time_point now, pool_sink& out) {
-    while (workers_.size() < config_.concurrency && starting_count_ < queue_.size()) {
+    while (workers_.size() < config_.concurrency && expected_count() < queue_.size()) {
         if (config_.is_reused) {
             begin_start(std::nullopt, now, out);
         } else {
@@ -184,6 +193,11 @@ void worker_pool::start_for_those_waiting(time_point now, pool_sink& out) {
             begin_start(first, now, out);
         }
     }
+}
+
+/// Of workers that will ask for work soon.
+std::size_t worker_pool::expected_count() const noexcept {
+    return starting_count_ + (patient_until_ == never ? 0 : resting_count_);
 }
 
 void worker_pool::end(worker_entry& of, time_point now, pool_sink& out) {
@@ -225,6 +239,9 @@ void worker_pool::become_idle(worker_entry& of, time_point now, pool_sink& out) 
         invocation_id const first = queue_.front();
         queue_.pop_front();
         assign(of, first, now, out);
+        if (queue_.empty()) {
+            patient_until_ = never;
+        }
         return;
     }
     if (is_draining_) {

@@ -38,6 +38,7 @@ TEST_CASE("live page: a browser shows functions, percentiles and who runs where,
     std::string const process = std::to_string(host.figures().at("workers").at(0).at("process").to_number<int>());
     visit const seen = look_at(host, *browser);
     CHECK(seen.status == 0);
+    INFO(seen.log);
     CHECK(console_lines(seen).empty());
     CHECK(shows(seen, "scheduled by the kernel alone"));
     CHECK(shows(seen, "<tr><td>f</td><td>0</td><td>0 / 10</td><td>3</td><td>0</td><td>0</td><td>0</td><td>1</td>"));

@@ -86,6 +86,34 @@ TEST_CASE("pool: who waits for a worker that starts does not fill the queue") {
     CHECK(of.tell(invoked{b}) == commands{refuse_invocation{b, refusal::too_many, 1s}});
 }
 
+TEST_CASE("pool: who comes again at once waits a moment for the worker that has just answered, then gets another") {
+    driven_pool of{{.patience = 5ms}};
+    (void)of.tell(invoked{a});
+    (void)of.tell(worker_ready{one});
+    (void)of.tell(worker_answered{one});
+    CHECK(of.tell(invoked{b}).empty());
+    SUBCASE("it asks in time") {
+        CHECK(of.later(1ms).empty());
+        CHECK(of.tell(worker_ready{one}) == commands{assign_invocation{b, one}});
+        CHECK(of.pool.next_deadline() == of.now + 3s);
+    }
+    SUBCASE("it does not") {
+        CHECK(of.pool.next_deadline() == of.now + 5ms);
+        CHECK(of.later(5ms) == commands{start_worker{two, {}}});
+        CHECK(of.tell(worker_ready{one}) == commands{assign_invocation{b, one}}); // after all
+    }
+}
+
+TEST_CASE("pool: without a queue, who comes again at once is not refused") {
+    driven_pool of{{.concurrency = 1, .queue_capacity = 0}};
+    (void)of.tell(invoked{a});
+    (void)of.tell(worker_ready{one});
+    (void)of.tell(worker_answered{one});
+    CHECK(of.tell(invoked{b}).empty());
+    CHECK(of.tell(invoked{c}) == commands{refuse_invocation{c, refusal::too_many, 1s}});
+    CHECK(of.tell(worker_ready{one}) == commands{assign_invocation{b, one}});
+}
+
 TEST_CASE("pool: an invocation that takes too long fails, and its worker is killed") {
     driven_pool of{{.timeout = 3s}};
     (void)of.tell(invoked{a});

@@ -17,7 +17,8 @@ case $(cat "$said") in
 esac
 port=$(sed -n 's|^http://127.0.0.1:||p' "$said")
 exec 3<>"/dev/tcp/127.0.0.1/$port"
-printf 'POST /2015-03-31/functions/upper/invocations HTTP/1.1\r\nConnection: close\r\nContent-Length: 7\r\n\r\n"hello"' >&3
+printf 'POST /2015-03-31/functions/upper/invocations HTTP/1.1\r\n%s\r\n%s\r\n\r\n"hello"' \
+  'Connection: close' 'Content-Length: 7' >&3
 answer=$(cat <&3)
 kill "$host"
 wait "$host"

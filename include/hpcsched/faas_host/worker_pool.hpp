@@ -32,10 +32,11 @@ struct worker_id {
 };
 
 struct worker_pool_config {
-    std::size_t concurrency = 10;                     ///< workers at one time, >= 1
-    std::size_t queue_capacity = 100;                 ///< invocations that wait, beside those that a start is for
-    duration timeout = std::chrono::seconds{3};       ///< of one invocation, from its assignment
+    std::size_t concurrency = 10;               ///< workers at one time, >= 1
+    std::size_t queue_capacity = 100;           ///< invocations that wait, beside those that a worker will soon ask for
+    duration timeout = std::chrono::seconds{3}; ///< of one invocation, from its assignment
     duration init_timeout = std::chrono::seconds{10}; ///< from a worker's start to its first question for work
+    duration patience = std::chrono::milliseconds{5}; ///< how long who waits relies on workers that have just answered
     bool is_reused = true;                            ///< false: a worker serves one invocation, with which it starts
 };
 
@@ -122,9 +123,10 @@ enum class worker_state : std::uint8_t {
 /// Who serves the invocations of one function, when workers start and when they end.
 ///
 /// An invocation goes to the idle worker that was used last, so that those too many grow old and end; else it waits,
-/// first come first served, and a worker is started for it, up to `concurrency`. Beyond `queue_capacity` it is
-/// refused. A start that fails costs the invocation that has waited longest, so that a function that cannot start
-/// answers each of its invocations, and starts no more often than it is invoked.
+/// first come first served, and a worker is started for it, up to `concurrency`, unless one that has just answered will
+/// ask for more before a new one could: a client that asks again at once does not start a second. Beyond
+/// `queue_capacity` it is refused. A start that fails costs the invocation that has waited longest, so that a function
+/// that cannot start answers each of its invocations, and starts no more often than it is invoked.
 ///
 /// \thread_safety none; a plain value without a clock
 class worker_pool {
@@ -171,6 +173,7 @@ class worker_pool {
     void invocation_ended(worker_entry& of, time_point now);
     void become_idle(worker_entry& of, time_point now, pool_sink& out);
     void come_due(worker_entry& of, time_point now, pool_sink& out);
+    [[nodiscard]] std::size_t expected_count() const noexcept;
     [[nodiscard]] duration retry_after() const noexcept;
 
     worker_pool_config config_;
@@ -182,6 +185,8 @@ class worker_pool {
     std::uint64_t last_worker_ = 0;
     std::size_t starting_count_ = 0; ///< of those that start without an invocation of their own
     std::size_t busy_count_ = 0;
+    std::size_t resting_count_ = 0;
+    time_point patient_until_ = never; ///< `never`: nobody waits for a worker that has just answered
     time_point prewarm_at_ = never;
     std::optional<time_point> nothing_to_do_since_{};
     duration mean_service_{}; ///< exponentially weighted, weight 1/8
