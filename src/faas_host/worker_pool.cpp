@@ -33,8 +33,10 @@ void worker_pool::handle(invoked const& e, time_point now, pool_sink& out) {
         begin_start(e.invocation, now, out);
         return;
     }
-    // Who waits for a worker that starts, or that has just answered, does not fill the queue.
-    if (!can_start && queue_.size() >= config_.queue_capacity + starting_count_ + resting_count_) {
+    // Who waits for a worker that starts or has just answered, or for the place of one that ends, does not fill the
+    // queue.
+    std::size_t const soon = starting_count_ + resting_count_ + ending_count_;
+    if (!can_start && queue_.size() >= config_.queue_capacity + soon) {
         out.append(refuse_invocation{e.invocation, refusal::too_many, retry_after()});
         return;
     }
@@ -102,7 +104,8 @@ void worker_pool::handle(worker_exited const& e, time_point now, pool_sink& out)
     case worker_state::ending:
         break;
     }
-    enter(gone, worker_state::ending, now, never);
+    enter(gone, worker_state::ending, now, never); // so that the counts are told
+    --ending_count_;
     workers_.erase(found);
     start_for_those_waiting(now, out);
 }
@@ -155,6 +158,8 @@ void worker_pool::enter(worker_entry& of, worker_state state, time_point now, ti
     if (what.state == worker_state::starting && state != worker_state::starting) {
         --starting_count_;
     }
+    ending_count_ -= what.state == worker_state::ending ? 1U : 0U;
+    ending_count_ += state == worker_state::ending ? 1U : 0U;
     resting_count_ -= what.state == worker_state::resting ? 1U : 0U;
     resting_count_ += state == worker_state::resting ? 1U : 0U;
     what.state = state;

@@ -114,6 +114,17 @@ TEST_CASE("pool: without a queue, who comes again at once is not refused") {
     CHECK(of.tell(worker_ready{one}) == commands{assign_invocation{b, one}});
 }
 
+TEST_CASE("pool: without a queue, who comes while a worker ends waits for its place") {
+    driven_pool of{{.concurrency = 1, .queue_capacity = 0, .timeout = 3s}};
+    (void)of.tell(invoked{a});
+    (void)of.tell(worker_ready{one});
+    (void)of.later(3s);
+    CHECK(of.tell(invoked{b}).empty());
+    CHECK(of.tell(invoked{c}) == commands{refuse_invocation{c, refusal::too_many, 1s}});
+    CHECK(of.tell(worker_exited{one}) == commands{start_worker{two, {}}});
+    CHECK(of.tell(worker_ready{two}) == commands{assign_invocation{b, two}});
+}
+
 TEST_CASE("pool: an invocation that takes too long fails, and its worker is killed") {
     driven_pool of{{.timeout = 3s}};
     (void)of.tell(invoked{a});

@@ -186,6 +186,7 @@ class worker_pool {
     std::size_t starting_count_ = 0; ///< of those that start without an invocation of their own
     std::size_t busy_count_ = 0;
     std::size_t resting_count_ = 0;
+    std::size_t ending_count_ = 0;
     time_point patient_until_ = never; ///< `never`: nobody waits for a worker that has just answered
     time_point prewarm_at_ = never;
     std::optional<time_point> nothing_to_do_since_{};
