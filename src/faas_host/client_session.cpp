@@ -277,30 +277,33 @@ void client_session::invoke(invoke_target const& target) {
     });
     if (invocation_.value != 0) {
         waits_for_ = function;
-        watch_for_goodbye();
+        be_looked_after();
     }
 }
 
-/// A client that goes while its invocation waits gives its place in the queue to another.
-void client_session::watch_for_goodbye() {
-    if (buffer_.size() != 0) {
-        return; // it has sent more already
+/// Only now and then: most have their answer before, and to watch each socket would cost two system calls each time.
+void client_session::be_looked_after() {
+    if (!std::exchange(is_looked_after_, true)) {
+        door_.waiting.push_back(weak_from_this());
+        door_.on_waiting();
     }
-    is_watching_ = true;
-    stream_.socket().async_wait(asio::socket_base::wait_read, [weak = weak_from_this()](error_code const& cancelled) {
-        auto const self = weak.lock();
-        if (!self || cancelled || self->waits_for_ == nullptr) {
-            return;
-        }
-        self->is_watching_ = false;
-        char next = 0;
-        ssize_t const size = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
-        bool const is_gone = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
-        if (is_gone) {
-            std::exchange(self->waits_for_, nullptr)->cancel(self->invocation_);
-            self->close();
-        }
-    });
+}
+
+bool client_session::look_after_client() {
+    is_looked_after_ = false;
+    if (waits_for_ == nullptr) {
+        return false;
+    }
+    char next = 0;
+    ssize_t const size = ::recv(stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    bool const is_gone = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+    if (is_gone) {
+        std::exchange(waits_for_, nullptr)->cancel(invocation_);
+        close();
+        return false;
+    }
+    is_looked_after_ = true;
+    return true;
 }
 
 void client_session::answer_invocation(invocation_result&& result) {
@@ -351,9 +354,6 @@ void client_session::say(service_error&& failed, duration retry_after) {
 }
 
 void client_session::send(response&& what) {
-    if (std::exchange(is_watching_, false)) {
-        stream_.socket().cancel();
-    }
     bool const is_head = request_.method() == http::verb::head;
     said_ = std::move(what);
     said_.version(11);

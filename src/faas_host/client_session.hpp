@@ -16,16 +16,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hpcsched::faas_host::detail {
 
 namespace http = boost::beast::http;
+
+class client_session;
 
 /// What the connections of clients share, and what they count.
 struct front_door {
     server_config config{};
     std::function<std::string()> status{}; ///< as JSON
     std::function<void()> on_closed{};     ///< a connection has gone
+    std::function<void()> on_waiting{};    ///< `waiting` has become longer
+    std::vector<std::weak_ptr<client_session>>
+        waiting{}; ///< for an answer, at some time since they were last looked at
     bool is_draining = false;
     std::size_t connections = 0;
     std::uint64_t requests = 0;
@@ -46,6 +52,9 @@ class client_session : public std::enable_shared_from_this<client_session> {
     void hear();
     /// Ends it where nothing is under way.
     void close_if_idle();
+    /// A client that has gone gives its place in the queue to another.
+    /// \return whether its client still waits
+    bool look_after_client();
 
   private:
     using request = http::request<http::string_body>;
@@ -58,7 +67,7 @@ class client_session : public std::enable_shared_from_this<client_session> {
     void answer_invocation(invocation_result&& result);
     void list(invoke_target const& target);
     void get_page(std::string const& path);
-    void watch_for_goodbye();
+    void be_looked_after();
 
     [[nodiscard]] std::optional<service_error> why_not_allowed() const;
     [[nodiscard]] std::string_view header(std::string_view name) const;
@@ -84,7 +93,7 @@ class client_session : public std::enable_shared_from_this<client_session> {
     bool is_busy_ = false;
     bool must_close_ = false;
     bool keeps_alive_ = false; ///< as the client wishes
-    bool is_watching_ = false;
+    bool is_looked_after_ = false;
 };
 
 } // namespace hpcsched::faas_host::detail

@@ -51,9 +51,7 @@ invocation_id hosted_function::invoke(invocation_request request, invocation_tol
         invocation{.id = id, .request = std::move(request), .tell = std::move(tell), .arrival = cpu_linux::now()});
     ++counts_.invocations;
     tell_pool(invoked{id});
-    auto const kept = invocations_.find(id.value);
-    bool const waits = kept != invocations_.end() && kept->second.begin == time_point{};
-    return waits ? id : invocation_id{};
+    return invocations_.contains(id.value) ? id : invocation_id{};
 }
 
 void hosted_function::cancel(invocation_id id) {

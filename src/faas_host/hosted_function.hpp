@@ -32,7 +32,7 @@ class hosted_function final : private worker_owner {
                     std::function<void()> on_change);
 
     /// \param tell  called once, perhaps before this returns
-    /// \return its number, for `cancel`; 0: it need not be cancelled, a worker has it or it has been told
+    /// \return its number, for `cancel`; 0: it has been told
     invocation_id invoke(invocation_request request, invocation_told tell);
 
     /// Whoever waits for it has gone. What a worker has by now runs on.

@@ -77,7 +77,7 @@ class server::state {
   public:
     state(server_config config, std::unique_ptr<worker_steering> steering)
         : door_{.config = std::move(config)}, steering_{std::move(steering)}, starter_{loop_, steering_ != nullptr},
-          acceptor_{loop_}, signals_{loop_}, deadline_{loop_}, steering_events_{loop_} {
+          acceptor_{loop_}, signals_{loop_}, deadline_{loop_}, look_{loop_}, steering_events_{loop_} {
         door_.status = [this] { return to_json(figures()); };
         door_.on_closed = [this] {
             if (is_full_) {
@@ -85,6 +85,7 @@ class server::state {
                 asio::post(loop_, [this] { accept(); });
             }
         };
+        door_.on_waiting = [this] { look_after_clients(); };
         boost::uuids::random_generator random;
         door_.id_prefix = boost::uuids::to_string(random()).substr(0, 18); // "xxxxxxxx-xxxx-4xxx"
         if (steering_ && steering_->descriptor() >= 0) {
@@ -209,6 +210,29 @@ class server::state {
         });
     }
 
+    /// After a while, and again as long as somebody waits.
+    void look_after_clients() {
+        if (std::exchange(is_looking_, true)) {
+            return;
+        }
+        look_.expires_after(std::chrono::milliseconds{50});
+        look_.async_wait([this](error_code const& cancelled) {
+            if (cancelled) {
+                return;
+            }
+            is_looking_ = false;
+            auto const all = std::exchange(door_.waiting, {});
+            for (auto const& each : all) {
+                if (auto const session = each.lock(); session && session->look_after_client()) {
+                    door_.waiting.push_back(each);
+                }
+            }
+            if (!door_.waiting.empty()) {
+                look_after_clients();
+            }
+        });
+    }
+
     void await_signal() {
         signals_.async_wait([this](error_code const& failed, int) {
             if (failed) {
@@ -305,6 +329,8 @@ class server::state {
     tcp::acceptor acceptor_;
     asio::signal_set signals_;
     asio::steady_timer deadline_;
+    asio::steady_timer look_; ///< after the clients that wait
+    bool is_looking_ = false;
     asio::posix::stream_descriptor steering_events_;
     std::vector<std::weak_ptr<detail::client_session>> sessions_; ///< some of them gone
     time_point since_ = cpu_linux::now();

@@ -44,7 +44,7 @@ struct hosted_function_figures {
     std::uint64_t failed = 0;         ///< by a worker, or for want of one
     std::uint64_t timed_out = 0;      ///< of those
     std::uint64_t refused = 0;        ///< not taken: 429 or 503
-    std::uint64_t abandoned = 0;      ///< their client went while they waited
+    std::uint64_t abandoned = 0;      ///< their client was gone before the answer
     std::uint64_t cold_starts = 0;    ///< workers started
     std::uint64_t lost_log_bytes = 0; ///< printed by workers and not kept: the log file could not take them
     latency_figures waited{};         ///< from arrival to a worker
