@@ -28,7 +28,8 @@ std::string to_prometheus(faas_host::host_figures const& figures) {
     counter("hpcsched_serve_timed_out_total", "Of the failed, those that took too long", &function::timed_out);
     counter("hpcsched_serve_refused_total", "Invocations not taken: the queue was full, or the host was ending",
             &function::refused);
-    counter("hpcsched_serve_abandoned_total", "Invocations whose client was gone before the answer", &function::abandoned);
+    counter("hpcsched_serve_abandoned_total", "Invocations whose client was gone before the answer",
+            &function::abandoned);
     counter("hpcsched_serve_cold_starts_total", "Workers started", &function::cold_starts);
     counter("hpcsched_serve_lost_log_bytes_total", "Output of workers that the log file could not take",
             &function::lost_log_bytes);
