@@ -5,8 +5,10 @@
 #include "invoke_api.hpp"
 #include "worker.hpp"
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -48,12 +50,21 @@ class command_channel final : public channel {
                           });
     }
 
-    void exited(std::function<void()> done) override {
-        error_code ignored;
-        input_.close(ignored);
-        when_heard_ = std::move(done);
-        if (is_at_end_) {
-            finish();
+    /// All that it has written is in the pipe. Who inherited the other end from it may hold it open for ever.
+    void exited() override {
+        while (take_in() == pipe_state::has_more) {
+        }
+        if (worker_.current() == nullptr) {
+            return;
+        }
+        if (is_too_large_) {
+            std::string const limit = std::to_string(worker_.place().body_limit);
+            worker_.owner().on_error(
+                worker_,
+                error_envelope("Function.ResponseSizeTooLarge",
+                               "Response payload size exceeded maximum allowed payload size (" + limit + " bytes)."));
+        } else if (worker_.succeeded()) {
+            worker_.owner().on_answer(worker_, std::move(answer_));
         }
     }
 
@@ -64,51 +75,38 @@ class command_channel final : public channel {
     }
 
   private:
+    enum class pipe_state : std::uint8_t { has_more, is_empty, has_ended };
+
     void read_more() {
-        output_.async_read_some(
-            asio::buffer(chunk_),
-            [this, alive = worker_.shared_from_this()](error_code failed, std::size_t size) { on_read(failed, size); });
+        output_.async_wait(asio::posix::descriptor_base::wait_read,
+                           [this, alive = worker_.shared_from_this()](error_code failed) {
+                               if (!failed && take_in() != pipe_state::has_ended) {
+                                   read_more();
+                               }
+                           });
     }
 
-    void on_read(error_code failed, std::size_t size) {
-        answer_.append(chunk_.data(), size);
+    pipe_state take_in() {
+        std::array<char, 65536> chunk; // not initialised: it is filled before it is read
+        ssize_t const size = output_.is_open() ? ::read(output_.native_handle(), chunk.data(), chunk.size()) : 0;
+        if (size <= 0 || is_too_large_) {
+            return size < 0 ? pipe_state::is_empty : pipe_state::has_ended;
+        }
+        answer_.append(chunk.data(), static_cast<std::size_t>(size));
         if (answer_.size() > worker_.place().body_limit) {
             is_too_large_ = true;
             answer_.clear();
             worker_.kill();
-            failed = asio::error::eof;
+            return pipe_state::has_ended;
         }
-        if (!failed) {
-            read_more();
-            return;
-        }
-        is_at_end_ = true;
-        if (when_heard_) {
-            finish();
-        }
-    }
-
-    void finish() {
-        if (worker_.current() != nullptr && is_too_large_) {
-            std::string const limit = std::to_string(worker_.place().body_limit);
-            worker_.owner().on_error(
-                worker_,
-                error_envelope("Function.ResponseSizeTooLarge",
-                               "Response payload size exceeded maximum allowed payload size (" + limit + " bytes)."));
-        } else if (worker_.current() != nullptr && worker_.succeeded()) {
-            worker_.owner().on_answer(worker_, std::move(answer_));
-        }
-        std::exchange(when_heard_, nullptr)();
+        return pipe_state::has_more;
     }
 
     worker& worker_;
     asio::posix::stream_descriptor input_;
     asio::posix::stream_descriptor output_;
-    std::array<char, 16384> chunk_{};
     std::string event_;
     std::string answer_;
-    std::function<void()> when_heard_;
-    bool is_at_end_ = false;
     bool is_too_large_ = false;
 };
 

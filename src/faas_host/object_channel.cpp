@@ -49,7 +49,7 @@ class object_channel final : public channel {
         asio::async_write(socket_, all, [alive = worker_.shared_from_this()](error_code, std::size_t) {});
     }
 
-    void exited(std::function<void()> done) override { done(); }
+    void exited() override {}
 
     void close() override {
         error_code ignored;

@@ -89,7 +89,7 @@ class runtime_channel final : public channel {
         }
     }
 
-    void exited(std::function<void()> done) override { done(); }
+    void exited() override {}
 
     void close() override {
         error_code ignored;

@@ -176,34 +176,28 @@ void worker::reap() {
     how_it_ended_ = text_of(info);
     succeeded_ = info.si_code == CLD_EXITED && info.si_status == 0;
     was_out_of_memory_ = !succeeded_ && group_.was_out_of_memory();
-    exit_.close();
+    error_code ignored;
+    exit_.close(ignored);
     place_.starter.dispose(std::move(group_));
-    channel_->exited([self = shared_from_this()] {
-        self->drain_log();
-        self->channel_->close();
-        error_code ignored;
-        self->output_.close(ignored);
-        self->output_pause_.cancel();
-        self->owner_.on_exit(*self);
-    });
+    channel_->exited();
+    (void)drain_log();
+    channel_->close();
+    output_.close(ignored);
+    output_pause_.cancel();
+    owner_.on_exit(*this);
 }
 
 std::string worker::log_tail() {
-    drain_log();
+    (void)drain_log();
     return tail_.size() <= tail_size ? tail_ : tail_.substr(tail_.size() - tail_size);
 }
 
 void worker::read_log() {
-    output_.async_read_some(asio::buffer(chunk_), [self = shared_from_this()](error_code const& failed, std::size_t n) {
-        if (failed) {
+    output_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](error_code const& failed) {
+        if (failed || self->drain_log() == log_state::ended) {
             return;
         }
-        self->take_log({self->chunk_.data(), n});
-        if (n < self->chunk_.size()) {
-            self->read_log();
-            return;
-        }
-        // Who prints without end is slowed down, here to 8 MB/s, and does not keep the host from its other work.
+        // Who prints without end is slowed down, and does not keep the host from its other work.
         self->output_pause_.expires_after(std::chrono::milliseconds{2});
         self->output_pause_.async_wait([self](error_code const& cancelled) {
             if (!cancelled) {
@@ -221,20 +215,24 @@ void worker::take_log(std::string_view text) {
     }
 }
 
-/// What is in the pipe by now; not what a flood adds meanwhile.
-void worker::drain_log() {
+/// Takes in what is in the pipe by now; not what a flood adds meanwhile.
+worker::log_state worker::drain_log() {
     if (!output_.is_open()) {
-        return;
+        return log_state::ended;
     }
     constexpr int pipe_size_in_chunks = 4;
-    std::array<char, 16384> chunk{}; // `chunk_` may hold what a read that is under way has got
+    std::array<char, 16384> chunk; // not initialised: it is filled before it is read
     for (int i = 0; i < pipe_size_in_chunks; ++i) {
         ssize_t const size = ::read(output_.native_handle(), chunk.data(), chunk.size());
-        if (size <= 0) {
-            return;
+        if (size == 0) {
+            return log_state::ended;
+        }
+        if (size < 0) {
+            break;
         }
         take_log({chunk.data(), static_cast<std::size_t>(size)});
     }
+    return log_state::open;
 }
 
 } // namespace hpcsched::faas_host::detail

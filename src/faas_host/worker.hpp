@@ -14,8 +14,9 @@
 #include "launcher.hpp"
 #include "log_file.hpp"
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,9 +55,9 @@ class channel {
 
     /// Makes what the process needs, and adds it to the request.
     [[nodiscard]] virtual result<void> open(launch_request& request) = 0;
-    virtual void started() = 0;                          ///< the process lives
-    virtual void give(invocation const& what) = 0;       ///< \pre it is ready, or lives for this invocation
-    virtual void exited(std::function<void()> done) = 0; ///< the process is gone; `done` once all that it said is heard
+    virtual void started() = 0;                    ///< the process lives
+    virtual void give(invocation const& what) = 0; ///< \pre it is ready, or lives for this invocation
+    virtual void exited() = 0;                     ///< the process is gone: what it has said is heard now
     virtual void close() = 0;
 };
 
@@ -109,7 +110,8 @@ class worker : public std::enable_shared_from_this<worker> {
     void reap();
     void read_log();
     void take_log(std::string_view text);
-    void drain_log();
+    enum class log_state : std::uint8_t { open, ended };
+    log_state drain_log();
 
     worker_id id_;
     function_config const& function_;
@@ -124,7 +126,6 @@ class worker : public std::enable_shared_from_this<worker> {
     asio::steady_timer output_pause_;
     invocation const* current_ = nullptr;
     std::string tail_;
-    std::array<char, 16384> chunk_{};
     std::string how_it_ended_;
     bool is_launching_ = false;
     bool is_killed_ = false;
