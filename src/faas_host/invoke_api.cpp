@@ -55,6 +55,18 @@ std::string text_of(json::object const& object) {
     return json::serialize(object);
 }
 
+/// A text from outside as it may stand in JSON: unchanged if it is UTF-8, else with a '?' for each byte beyond ASCII.
+std::string shown(std::string_view text) {
+    if (why_not_json(json::serialize(json::string{text.data(), text.size()})).empty()) {
+        return std::string{text};
+    }
+    std::string ascii{text};
+    std::ranges::replace_if(ascii, [](char c) { return static_cast<unsigned char>(c) > '~'; }, '?');
+    return ascii;
+}
+
+constexpr std::size_t longest_shown = 200; // bytes of what a client sent
+
 /// The service has two spellings of the key; each error has the one that its model names.
 std::string user_error(std::string_view message) {
     return text_of({{"Type", "User"}, {"Message", message}});
@@ -133,13 +145,14 @@ std::string arn_of(std::string_view function) {
 }
 
 service_error function_not_found(std::string_view function) {
-    return {404, "ResourceNotFoundException", user_error("Function not found: " + arn_of(function))};
+    return {404, "ResourceNotFoundException",
+            user_error("Function not found: " + arn_of(shown(function.substr(0, longest_shown))))};
 }
 
 service_error bad_function_name(std::string_view function) {
     return {400, "InvalidParameterValueException",
             text_of({{"Type", "User"},
-                     {"message", "'" + std::string{function.substr(0, 200)} +
+                     {"message", "'" + shown(function.substr(0, longest_shown)) +
                                      "' is not the name of a function: 1 to 64 letters, digits, '-' and '_'"}})};
 }
 
@@ -175,13 +188,13 @@ service_error bad_client_context() {
 service_error invalid_parameter(std::string_view name, std::string_view value, std::string_view allowed) {
     return {400, "InvalidParameterValueException",
             text_of({{"Type", "User"},
-                     {"message", std::string{name} + ": '" + std::string{value.substr(0, 200)} + "' is not one of " +
-                                     std::string{allowed}}})};
+                     {"message", std::string{name} + ": '" + shown(value.substr(0, longest_shown)) +
+                                     "' is not one of " + std::string{allowed}}})};
 }
 
 service_error no_such_operation(std::string_view method, std::string_view path) {
     return {404, "UnknownOperationException",
-            text_of({{"Message", "No operation '" + std::string{method} + " " + std::string{path.substr(0, 200)} +
+            text_of({{"Message", "No operation '" + shown(method) + " " + shown(path.substr(0, longest_shown)) +
                                      "': POST /2015-03-31/functions/NAME/invocations invokes a function"}})};
 }
 
@@ -199,7 +212,7 @@ service_error wrong_token() {
 }
 
 std::string error_envelope(std::string_view type, std::string_view message) {
-    return text_of({{"errorType", type}, {"errorMessage", message}});
+    return text_of({{"errorType", type}, {"errorMessage", shown(message)}});
 }
 
 std::string platform_error(std::string_view type, std::string_view request_id, std::string_view message) {

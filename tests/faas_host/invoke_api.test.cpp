@@ -67,6 +67,17 @@ TEST_CASE("invoke api: no line's end of a client's context reaches a worker's he
     CHECK_FALSE(client_context_in(to_base64("\"\n\"")).has_value());
 }
 
+// Found by the fuzz target invoke_request.
+TEST_CASE("invoke api: an error that shows what a client sent is JSON whatever that was") {
+    for (service_error const& failed :
+         {function_not_found("f:\x8e\xc8"), bad_function_name("\xff"), no_such_operation("GET", "/\xc3"),
+          invalid_parameter("LogType", "\xe2\x82", "None"), bad_function_name(std::string(199, 'a') + "\xc3\xbc")}) {
+        CHECK_MESSAGE(why_not_json(failed.body).empty(), failed.body);
+    }
+    CHECK(why_not_json(error_envelope("Function.Error", "\xff\n")).empty());
+    CHECK(bad_function_name("\xc3\xbc").body.find("\xc3\xbc") != std::string::npos); // as it is, where it can be
+}
+
 TEST_CASE("invoke api: secrets are equal or not, whatever their length") {
     CHECK(is_same_secret("", ""));
     CHECK(is_same_secret("abc", "abc"));
