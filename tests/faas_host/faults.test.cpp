@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,17 +51,12 @@ void check_that_the_other_is_well(running_host const& host) {
     CHECK(host.invoke("good", "1").body == "1");
 }
 
-/// Processes of this machine that run the worker of the tests.
+/// Workers of this program, and what they have started, that live.
 int worker_count() {
     int count = 0;
     for (auto const& each : std::filesystem::directory_iterator{"/proc"}) {
-        std::error_code failed;
-        std::ifstream state{each.path() / "stat"};
-        std::string line;
-        std::getline(state, line);
-        bool const is_dead = line.find(") Z") != std::string::npos;
-        if (!is_dead && std::filesystem::read_symlink(each.path() / "exe", failed) == HPCSCHED_TEST_WORKER) {
-            ++count;
+        if (read_text(each.path() / "environ").find(own_mark) != std::string::npos) {
+            ++count; // a dead one has no environment
         }
     }
     return count;

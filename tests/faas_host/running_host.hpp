@@ -10,6 +10,7 @@
 
 #include "http_client.hpp"
 #include <poll.h>
+#include <unistd.h>
 
 #include <memory>
 #include <optional>
@@ -90,9 +91,15 @@ class running_host {
     std::thread thread_;
 };
 
+/// In the environment of this program's workers, by which they are told from those of tests beside it.
+inline std::string const own_mark = "HPCSCHED_TESTED_BY=" + std::to_string(::getpid());
+
 /// A function whose worker is the runtime of the tests.
 inline faas_host::function_config worker_that(std::string const& does) {
-    return {.name = "f", .command = {HPCSCHED_TEST_WORKER}, .handler = does};
+    return {.name = "f",
+            .command = {HPCSCHED_TEST_WORKER},
+            .environment = {{own_mark.substr(0, own_mark.find('=')), own_mark.substr(own_mark.find('=') + 1)}},
+            .handler = does};
 }
 
 /// A function that is a command of the shell.

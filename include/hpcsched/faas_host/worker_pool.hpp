@@ -35,9 +35,9 @@ struct worker_pool_config {
     std::size_t concurrency = 10;               ///< workers at one time, >= 1
     std::size_t queue_capacity = 100;           ///< invocations that wait, beside those that a worker will soon ask for
     duration timeout = std::chrono::seconds{3}; ///< of one invocation, from its assignment
-    duration init_timeout = std::chrono::seconds{10}; ///< from a worker's start to its first question for work
-    duration patience = std::chrono::milliseconds{5}; ///< how long who waits relies on workers that have just answered
-    bool is_reused = true;                            ///< false: a worker serves one invocation, with which it starts
+    duration init_timeout = std::chrono::seconds{10};  ///< from a worker's start to its first question for work
+    duration patience = std::chrono::milliseconds{20}; ///< how long who waits relies on workers that have just answered
+    bool is_reused = true;                             ///< false: a worker serves one invocation, with which it starts
 };
 
 // --- events ------------------------------------------------------------------------------------------------------
