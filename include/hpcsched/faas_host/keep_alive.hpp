@@ -64,8 +64,8 @@ static_assert(keep_alive_policy<fixed_keep_alive>);
 /// Any keep-alive policy, for a host whose configuration names it.
 class any_keep_alive {
   public:
-    template <keep_alive_policy P>
-        requires(!std::same_as<P, any_keep_alive>)
+    template <class P>
+        requires(!std::same_as<P, any_keep_alive>) && keep_alive_policy<P>
     any_keep_alive(P policy) : held_{std::make_unique<model<P>>(std::move(policy))} {} // implicit: it is one
     any_keep_alive() : any_keep_alive{fixed_keep_alive{}} {}
     any_keep_alive(any_keep_alive const& other) : held_{other.held_->copy()} {}
