@@ -25,7 +25,7 @@ using namespace hpcsched;
 using namespace hpcsched::bench;
 using clock = std::chrono::steady_clock;
 
-// In steady state half of the arrivals end well; the others exit, hang, flood, or are commands that fail.
+// Three quarters of the arrivals end well; an eighth has a worker that exits, and an eighth one that hangs.
 constexpr std::array<char const*, 8> functions{"object", "echo", "brief", "object", "upper", "exits", "hangs", "echo"};
 
 std::string functions_file(std::string const& path) {
