@@ -70,6 +70,8 @@ int serve(char const* path) {
     auto* const call = object == nullptr ? nullptr : reinterpret_cast<function>(::dlsym(object, "hpcsched_function"));
     if (call == nullptr) {
         (void)say(object_says::cannot_start, ::dlerror());
+        char nothing = 0; // the host ends this process once it has heard that: an exit could come to it first
+        (void)receive(&nothing, sizeof nothing);
         return 1;
     }
     (void)say(object_says::ready, {});
