@@ -37,13 +37,17 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-hpcsched_install "build program bench" "cache"
+hpcsched_install "build program bench" "cache live load"
 build=$root/build/release
 cd "$root"
 if [ -f "$build/build.ninja" ]; then
-  cmake "$build" -DHPCSCHED_BUILD_BENCH=ON --log-level=WARNING >/dev/null
+  cmake "$build" -DHPCSCHED_BUILD_BENCH=ON -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" \
+    -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" --log-level=WARNING >/dev/null
 else
-  cmake --preset release -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF --log-level=WARNING >/dev/null
+  cmake --preset release -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF \
+    -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
+    --log-level=WARNING >/dev/null
 fi
+hpcsched_left_out live load
 cmake --build "$build" --parallel "$(nproc)" --target hpcsched_bench_programs >&2
 exec "$build/bench/hpcsched_figures" --programs "$build/bench/programs.txt" ${arguments[@]+"${arguments[@]}"}

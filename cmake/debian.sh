@@ -13,7 +13,8 @@ hpcsched_packages() {
       ;;
     tests) echo doctest-dev ;;
     bench) echo libbenchmark-dev libboost-json1.81-dev libcli11-dev ;;
-    live) echo libbpf-dev clang-19 prometheus-cpp-dev ;;
+    load) echo wrk nginx-light ;;
+    live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
@@ -26,13 +27,14 @@ hpcsched_packages() {
 hpcsched_why() {
   case $1 in
     cache) echo "the compiler cache: building again takes as long as the first time" ;;
-    live) echo "steering real processes (hpcsched::cpu_linux) and its tests" ;;
+    live) echo "steering real processes (hpcsched::cpu_linux), the FaaS host (hpcsched::faas_host) and their tests" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;
     format) echo "the check of the format" ;;
     page) echo "the test that looks at the report in a browser" ;;
     bench) echo "the benchmarks and their smoke tests" ;;
     guest) echo "the tests on a kernel with sched_ext (tests/guest.sh)" ;;
+    load) echo "the figures of the FaaS host" ;;
     *) echo "everything" ;;
   esac
 }

@@ -15,6 +15,7 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec run_command(experiment::policy_registry const& policies); // where cpu_linux is built
 [[nodiscard]] command_spec attach_command();                                         // likewise
 [[nodiscard]] command_spec top_command();                                            // likewise
+[[nodiscard]] command_spec serve_command();                                          // where faas_host is built
 [[nodiscard]] command_spec workload_command();
 [[nodiscard]] command_spec policies_command(experiment::policy_registry const& policies);
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/experiment/policy_registry.hpp>
 
+#ifdef HPCSCHED_HAS_FAAS_HOST
+#include <hpcsched/faas_host/shared_function_worker.hpp>
+#endif
+
 #include "command_line.hpp"
 #include "commands.hpp"
 
@@ -38,6 +42,11 @@ command_spec completion_command(command_spec const& program) {
 } // namespace
 
 int main(int argument_count, char** argument_values) {
+#ifdef HPCSCHED_HAS_FAAS_HOST
+    if (auto const status = hpcsched::faas_host::run_if_worker(argument_count, argument_values)) {
+        return *status;
+    }
+#endif
     auto const policies = hpcsched::experiment::shipped_policies();
     command_spec program{.name = "hpcsched",
                          .description = "Scheduling policies for FaaS workloads: in a deterministic simulator, and on "
@@ -48,6 +57,9 @@ int main(int argument_count, char** argument_values) {
     program.commands.push_back(run_command(policies));
     program.commands.push_back(attach_command());
     program.commands.push_back(top_command());
+#endif
+#ifdef HPCSCHED_HAS_FAAS_HOST
+    program.commands.push_back(serve_command());
 #endif
     program.commands.push_back(workload_command());
     program.commands.push_back(policies_command(policies));

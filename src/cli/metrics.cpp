@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics.hpp"
 
+#include "metric_family.hpp"
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
@@ -14,38 +15,14 @@ namespace hpcsched::cli {
 
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-
-/// One value per function, or one in all.
-class family {
-  public:
-    family(std::vector<MetricFamily>& to, char const* name, char const* help, MetricType type)
-        : to_{to}, made_{name, help, type, {}} {}
-    family(family const&) = delete;
-    family& operator=(family const&) = delete;
-    ~family() { to_.push_back(std::move(made_)); }
-
-    void add(double value, std::string const& function = {}) {
-        ClientMetric metric;
-        if (!function.empty()) {
-            metric.label.push_back({"function", function});
-        }
-        (made_.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
-        made_.metric.push_back(std::move(metric));
-    }
-
-  private:
-    std::vector<MetricFamily>& to_;
-    MetricFamily made_;
-};
 
 /// Names and units as Prometheus asks: seconds, and `_total` for what only grows.
 std::vector<MetricFamily> families_of(attach_report const& report) {
     std::vector<MetricFamily> all;
     auto const of_functions = [&](char const* name, char const* help, MetricType type, auto value) {
-        family each{all, name, help, type};
+        metric_family each{all, name, help, type};
         for (cpu_linux::function_figures const& f : report.functions) {
             each.add(value(f), f.name);
         }
@@ -62,8 +39,8 @@ std::vector<MetricFamily> families_of(attach_report const& report) {
     of_functions("hpcsched_context_switches_total", "Context switches of finished invocations", MetricType::Counter,
                  [](figures const& f) { return static_cast<double>(f.context_switches); });
     {
-        family expected{all, "hpcsched_expected_seconds", "CPU time that the agent expects of an invocation",
-                        MetricType::Gauge};
+        metric_family expected{all, "hpcsched_expected_seconds", "CPU time that the agent expects of an invocation",
+                               MetricType::Gauge};
         for (std::size_t i = 0; i < report.functions.size(); ++i) {
             if (report.learned[i].service) {
                 expected.add(to_seconds(*report.learned[i].service), report.functions[i].name);
@@ -71,7 +48,7 @@ std::vector<MetricFamily> families_of(attach_report const& report) {
         }
     }
     auto const one = [&](char const* name, char const* help, double value) {
-        family{all, name, help, MetricType::Counter}.add(value);
+        metric_family{all, name, help, MetricType::Counter}.add(value);
     };
     one("hpcsched_events_total", "Events told to the agent", static_cast<double>(report.counts.events));
     one("hpcsched_commands_total", "Commands that the agent gave", static_cast<double>(report.counts.commands));

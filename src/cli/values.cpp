@@ -124,6 +124,38 @@ result<double> parse_real(std::string_view text, double least, double most) {
     return number->first;
 }
 
+result<std::uint64_t> parse_size(std::string_view text, std::uint64_t most) {
+    struct unit {
+        std::string_view name;
+        double bytes;
+    };
+    static constexpr std::array<unit, 8> units{{{"B", 1},
+                                                {"kB", 1e3},
+                                                {"MB", 1e6},
+                                                {"GB", 1e9},
+                                                {"KiB", 1024},
+                                                {"MiB", 1024.0 * 1024},
+                                                {"GiB", 1024.0 * 1024 * 1024},
+                                                {"TiB", 1024.0 * 1024 * 1024 * 1024}}};
+    auto const number = leading_number(trimmed(text));
+    if (!number || number->first < 0) {
+        return error{quoted(text) + " is not a size: give a number with its unit, such as 256MiB"};
+    }
+    if (number->second.empty() && number->first == 0) {
+        return 0U;
+    }
+    for (unit const& each : units) {
+        if (each.name == number->second) {
+            double const bytes = number->first * each.bytes;
+            if (bytes > static_cast<double>(most)) {
+                return error{quoted(text) + " is out of range: give at most " + std::to_string(most) + "B"};
+            }
+            return static_cast<std::uint64_t>(bytes);
+        }
+    }
+    return error{quoted(text) + " has no unit of a size: write B, kB, MB, GB, KiB, MiB or GiB"};
+}
+
 result<double> parse_load(std::string_view text) {
     if (trimmed(text) == "recorded") {
         return 0.0;

@@ -19,6 +19,10 @@ namespace hpcsched::cli {
 /// "10000", "10_000", "10k", "2.5M", "1e6": a whole number of at least `least` and at most `most`.
 [[nodiscard]] result<std::uint64_t> parse_count(std::string_view text, std::uint64_t least, std::uint64_t most);
 
+/// "6MiB", "512 MB", "4096B", "0": bytes, at most `most`; the unit may be left out for 0 only. Powers of 1,000 without,
+/// of 1,024 with an i.
+[[nodiscard]] result<std::uint64_t> parse_size(std::string_view text, std::uint64_t most);
+
 /// "0.8", "80%", or "recorded", which is 0.
 [[nodiscard]] result<double> parse_load(std::string_view text);
 

@@ -16,14 +16,14 @@ namespace hpcsched::cpu_linux::detail {
 
 namespace {
 
-bool names_cpu(std::string_view list, char separator) {
-    auto const names = split(list, separator);
-    return std::ranges::find(names, "cpu") != names.end();
+bool names(std::string_view controller, std::string_view list, char separator) {
+    auto const all = split(list, separator);
+    return std::ranges::find(all, controller) != all.end();
 }
 
-bool root_has_cpu(std::string const& folder) {
+bool root_has(std::string const& folder, std::string_view controller) {
     std::string const controllers = read_small_file(folder + "/cgroup.controllers");
-    return names_cpu(controllers.substr(0, controllers.find('\n')), ' ');
+    return names(controller, controllers.substr(0, controllers.find('\n')), ' ');
 }
 
 outcome write_number(std::string const& path, std::int64_t number) noexcept {
@@ -37,7 +37,8 @@ outcome write_number(std::string const& path, std::int64_t number) noexcept {
 
 } // namespace
 
-cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has_cpu)(std::string const&)) {
+cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has)(std::string const&, std::string_view),
+                               std::string_view controller) {
     cgroup_mount found;
     for (std::string const& line : split(mountinfo, '\n')) {
         // "31 24 0:27 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu"
@@ -46,17 +47,17 @@ cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has_cpu)(std::
         if (fields.size() < 5 || fields.end() - dash < 4) {
             continue;
         }
-        if (dash[1] == "cgroup" && names_cpu(dash[3], ',')) {
+        if (dash[1] == "cgroup" && names(controller, dash[3], ',')) {
             return {cgroup_version::v1, fields[4]};
         }
-        if (dash[1] == "cgroup2" && has_cpu(fields[4])) {
+        if (dash[1] == "cgroup2" && has(fields[4], controller)) {
             found = {cgroup_version::v2, fields[4]};
         }
     }
     return found;
 }
 
-std::string group_in(std::string_view cgroup_file, cgroup_version version) {
+std::string group_in(std::string_view cgroup_file, cgroup_version version, std::string_view controller) {
     for (std::string const& line : split(cgroup_file, '\n')) {
         auto const first = line.find(':');
         auto const second = first == std::string::npos ? first : line.find(':', first + 1);
@@ -64,7 +65,7 @@ std::string group_in(std::string_view cgroup_file, cgroup_version version) {
             continue;
         }
         std::string const controllers = line.substr(first + 1, second - first - 1);
-        bool const is_it = version == cgroup_version::v2 ? controllers.empty() : names_cpu(controllers, ',');
+        bool const is_it = version == cgroup_version::v2 ? controllers.empty() : names(controller, controllers, ',');
         if (is_it) {
             return line.substr(second + 1);
         }
@@ -72,8 +73,12 @@ std::string group_in(std::string_view cgroup_file, cgroup_version version) {
     return {};
 }
 
+cgroup_mount mount_of(std::string_view controller) {
+    return find_cgroup_mount(read_small_file("/proc/self/mountinfo"), &root_has, controller);
+}
+
 cgroup_mount const& cpu_controller() {
-    static cgroup_mount const found = find_cgroup_mount(read_small_file("/proc/self/mountinfo"), &root_has_cpu);
+    static cgroup_mount const found = mount_of("cpu");
     return found;
 }
 

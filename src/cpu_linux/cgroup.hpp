@@ -9,21 +9,27 @@
 #include <string>
 #include <string_view>
 
-// Control groups of the CPU controller, version 1 or 2.
+// Control groups, version 1 or 2; of the CPU controller unless another is named.
 namespace hpcsched::cpu_linux::detail {
 
-/// Where the CPU controller is mounted, and in which version.
+/// Where a controller is mounted, and in which version.
 struct cgroup_mount {
     cgroup_version version = cgroup_version::none;
     std::string folder{}; ///< "/sys/fs/cgroup/cpu"
 };
 
-/// Finds it in the text of /proc/self/mountinfo. A version 2 hierarchy counts where `has_cpu(folder)` says that its
-/// root has the controller.
-[[nodiscard]] cgroup_mount find_cgroup_mount(std::string_view mountinfo, bool (*has_cpu)(std::string const& folder));
+/// Finds it in the text of /proc/self/mountinfo. A version 2 hierarchy counts where `has(folder, controller)` says that
+/// its root has the controller.
+[[nodiscard]] cgroup_mount find_cgroup_mount(std::string_view mountinfo,
+                                             bool (*has)(std::string const& folder, std::string_view controller),
+                                             std::string_view controller = "cpu");
 
 /// The group that the text of /proc/PID/cgroup names: "/" or "/a/b"; empty: none in that version.
-[[nodiscard]] std::string group_in(std::string_view cgroup_file, cgroup_version version);
+[[nodiscard]] std::string group_in(std::string_view cgroup_file, cgroup_version version,
+                                   std::string_view controller = "cpu");
+
+/// A controller of this machine.
+[[nodiscard]] cgroup_mount mount_of(std::string_view controller);
 
 /// The CPU controller of this machine, looked for once.
 [[nodiscard]] cgroup_mount const& cpu_controller();

@@ -19,10 +19,24 @@ struct process_stat {
     char state = 'X'; ///< R running or runnable, S and D asleep, Z and X gone, ..
     std::uint64_t threads = 0;
     std::uint64_t started = 0; ///< in clock ticks since boot
+    int last_cpu = -1;         ///< on which it runs or ran; -1: the line does not say
 };
 
 [[nodiscard]] inline bool is_dead(process_stat const& stat) noexcept {
     return stat.state == 'Z' || stat.state == 'X' || stat.state == 'x';
+}
+
+/// Drops so many fields, and the blank behind each.
+/// \return whether there were so many
+[[nodiscard]] inline bool skip_fields(std::string_view& rest, int count) noexcept {
+    for (; count > 0; --count) {
+        auto const blank = rest.find(' ');
+        if (blank == std::string_view::npos) {
+            return false;
+        }
+        rest.remove_prefix(blank + 1);
+    }
+    return true;
 }
 
 /// Takes apart the one line of that file. The name in it, in parentheses, may hold anything, parentheses included.
@@ -33,19 +47,17 @@ struct process_stat {
     }
     std::string_view rest = line.substr(name_end + 2);
     process_stat found{.state = rest.front()};
-    auto const read_field = [&rest](int skipped, std::uint64_t& value) {
-        for (; skipped > 0; --skipped) {
-            auto const blank = rest.find(' ');
-            if (blank == std::string_view::npos) {
-                return false;
-            }
-            rest.remove_prefix(blank + 1);
-        }
-        return std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc{};
+    auto const read_field = [&rest](int skipped, auto& value) {
+        return skip_fields(rest, skipped) &&
+               std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc{};
     };
-    // The state is field 3, the threads are field 20, the start is field 22.
-    bool const is_whole = read_field(17, found.threads) && read_field(2, found.started);
-    return is_whole ? std::optional{found} : std::nullopt;
+    constexpr int state_field = 3, threads_field = 20, start_field = 22, cpu_field = 39;
+    if (!read_field(threads_field - state_field, found.threads) ||
+        !read_field(start_field - threads_field, found.started)) {
+        return std::nullopt;
+    }
+    (void)read_field(cpu_field - start_field, found.last_cpu);
+    return found;
 }
 
 /// A file of /proc/<process> that holds one line, of which the first 1,024 characters count.

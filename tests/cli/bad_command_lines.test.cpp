@@ -28,8 +28,8 @@ std::string all_presets() {
 }
 
 std::string const presets = all_presets();
-std::string const all_commands = HPCSCHED_HAS_LIVE ? "simulate, run, attach, top, workload, policies, completion"
-                                                   : "simulate, workload, policies, completion";
+std::string const all_commands = "simulate, " + std::string{HPCSCHED_HAS_LIVE ? "run, attach, top, " : ""} +
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, policies, completion";
 
 void check_all(std::vector<bad_command_line> const& table) {
     for (bad_command_line const& bad : table) {

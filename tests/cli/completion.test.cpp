@@ -35,8 +35,8 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
         std::string words, offered;
     };
     for (step const& s : std::vector<step>{
-             {"hpcsched ''", HPCSCHED_HAS_LIVE ? "simulate run attach top workload policies completion"
-                                               : "simulate workload policies completion"},
+             {"hpcsched ''", "simulate " + std::string{HPCSCHED_HAS_LIVE ? "run attach top " : ""} +
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve " : "") + "workload policies completion"},
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},
              {"hpcsched completion ''", "bash"},

@@ -22,6 +22,9 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
     if (HPCSCHED_HAS_LIVE) {
         commands.push_back({"run"});
     }
+    if (HPCSCHED_HAS_FAAS_HOST) {
+        commands.push_back({"serve"});
+    }
     for (std::vector<std::string> const& command : commands) {
         std::string name = "hpcsched";
         for (std::string const& word : command) {

@@ -58,6 +58,16 @@ TEST_CASE("values: counts take k, M, underscores and exponents, and all 64 bits"
     CHECK(parse_count("10", 6, 9).error().message == "'10' is out of range: give 6 to 9");
 }
 
+TEST_CASE("values: sizes have units, of 1,000 and of 1,024") {
+    CHECK(parse_size("6MiB", 1U << 30U).value() == 6U << 20U);
+    CHECK(parse_size("1.5 kB", 1U << 30U).value() == 1500);
+    CHECK(parse_size("4096B", 4096).value() == 4096);
+    CHECK(parse_size("0", 1).value() == 0);
+    CHECK(parse_size("6", 100).error().message == "'6' has no unit of a size: write B, kB, MB, GB, KiB, MiB or GiB");
+    CHECK(parse_size("-1B", 100).error().message == "'-1B' is not a size: give a number with its unit, such as 256MiB");
+    CHECK(parse_size("1KiB", 1000).error().message == "'1KiB' is out of range: give at most 1000B");
+}
+
 TEST_CASE("values: loads are fractions, percentages, or as recorded") {
     CHECK(parse_load("0.8").value() == 0.8);
     CHECK(parse_load("80%").value() == 0.8);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -20,10 +21,10 @@ using namespace std::chrono_literals;
 using namespace hpcsched::cpu_linux;
 using namespace hpcsched::cpu_linux::detail;
 
-bool every_root_has_cpu(std::string const&) {
+bool every_root_has_cpu(std::string const&, std::string_view) {
     return true;
 }
-bool no_root_has_cpu(std::string const&) {
+bool no_root_has_cpu(std::string const&, std::string_view) {
     return false;
 }
 
@@ -36,6 +37,7 @@ TEST_CASE("cgroup: the CPU controller is found in both versions, and the first g
     CHECK(find_cgroup_mount(set + v2, &every_root_has_cpu).version == cgroup_version::v2);
     CHECK(find_cgroup_mount(set + v2, &every_root_has_cpu).folder == "/sys/fs/cgroup/unified");
     CHECK(find_cgroup_mount(set + v2, &no_root_has_cpu).version == cgroup_version::none);
+    CHECK(find_cgroup_mount(v1 + set, &no_root_has_cpu, "cpuset").folder == "/sys/fs/cgroup/cpuset");
     CHECK(find_cgroup_mount("", &every_root_has_cpu).version == cgroup_version::none);
     CHECK(find_cgroup_mount("one two\n - - -\n", &every_root_has_cpu).version == cgroup_version::none);
 }
@@ -44,6 +46,7 @@ TEST_CASE("cgroup: the group of a process is that of the CPU controller's hierar
     std::string const file = "9:name=systemd:/a\n3:cpuset:/b\n2:cpuacct,cpu:/functions/f:1\n0::/unified/x\n";
     CHECK(group_in(file, cgroup_version::v1) == "/functions/f:1");
     CHECK(group_in(file, cgroup_version::v2) == "/unified/x");
+    CHECK(group_in(file, cgroup_version::v1, "cpuset") == "/b");
     CHECK(group_in("no colon\n", cgroup_version::v2).empty());
     CHECK(group_in("", cgroup_version::v1).empty());
 }

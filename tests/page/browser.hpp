@@ -46,10 +46,10 @@ struct visit {
     std::string log;      ///< what the browser and the page's console said
 };
 
-/// Opens a local file in a fresh headless browser that talks to nobody, lets its clock run for 20 simulated seconds,
+/// Opens an address in a fresh headless browser that talks to nobody else, lets its clock run for 20 simulated seconds,
 /// and closes it.
-inline visit open_page(std::string const& browser, temporary_folder const& folder, std::string const& file,
-                       std::vector<std::string> const& flags) {
+inline visit open_address(std::string const& browser, temporary_folder const& folder, std::string const& address,
+                          std::vector<std::string> const& flags) {
     std::string const log = folder / "browser.log";
     std::string const profile = folder / "profile";
     std::string command = "timeout 240 " + shell_word(browser) +
@@ -61,7 +61,7 @@ inline visit open_page(std::string const& browser, temporary_folder const& folde
     for (std::string const& flag : flags) {
         command += ' ' + shell_word(flag);
     }
-    command += ' ' + shell_word("file://" + file) + " 2>" + shell_word(log);
+    command += ' ' + shell_word(address) + " 2>" + shell_word(log);
     visit made;
     std::FILE* const pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
@@ -73,6 +73,12 @@ inline visit open_page(std::string const& browser, temporary_folder const& folde
     made.log = read_text(log);
     std::filesystem::remove_all(profile);
     return made;
+}
+
+/// Opens a local file.
+inline visit open_page(std::string const& browser, temporary_folder const& folder, std::string const& file,
+                       std::vector<std::string> const& flags) {
+    return open_address(browser, folder, "file://" + file, flags);
 }
 
 /// The lines of the log that the page's console wrote.
