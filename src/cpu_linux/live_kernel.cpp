@@ -72,7 +72,7 @@ class live_kernel::state {
     }
 
     [[nodiscard]] result<task_id> admit(process_id process, counted_from from) {
-        detail::proc_line stat_line{process, "stat"};
+        detail::proc_file stat_line{process, "stat"};
         auto const stat = detail::parse_process_stat(stat_line.get());
         if (!stat || is_dead(*stat)) {
             return error{"process " + std::to_string(process) + " has exited"};

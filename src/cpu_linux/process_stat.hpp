@@ -60,10 +60,10 @@ struct process_stat {
     return found;
 }
 
-/// A file of /proc/<process> that holds one line, of which the first 1,024 characters count.
-class proc_line {
+/// A file of /proc/<process>, of which the first 4,096 characters count.
+class proc_file {
   public:
-    proc_line(process_id process, char const* entry) noexcept
+    proc_file(process_id process, char const* entry) noexcept
         : file_{open(proc_path{process, entry}.c_str(), O_RDONLY | O_CLOEXEC)} {}
 
     /// What it says now, valid until it is asked again; empty: the process is gone.
@@ -74,21 +74,40 @@ class proc_line {
 
   private:
     file_descriptor file_;
-    std::array<char, 1024> text_{};
+    std::array<char, 4096> text_;
 };
 
 /// Nothing: the process is gone.
 [[nodiscard]] inline std::optional<process_stat> read_process_stat(process_id process) noexcept {
-    return parse_process_stat(proc_line{process, "stat"}.get());
+    return parse_process_stat(proc_file{process, "stat"}.get());
 }
 
 /// The kernel's count of the on-CPU time of a thread, ns, as of its last tick or switch; 0: it is gone.
 [[nodiscard]] inline std::uint64_t read_on_cpu_time(process_id thread) noexcept {
-    proc_line line{thread, "schedstat"};
+    proc_file line{thread, "schedstat"};
     std::string_view const text = line.get();
     std::uint64_t time = 0;
     std::from_chars(text.data(), text.data() + text.size(), time);
     return time;
+}
+
+/// Whether a process has been told to end at once, by a signal or by itself, and at least one of its threads has not
+/// yet.
+[[nodiscard]] inline bool is_being_killed(process_id process) noexcept {
+    constexpr std::uint64_t kill_bit = std::uint64_t{1} << 8U; // of SIGKILL, which nobody can block
+    bool found = false;
+    for_each_thread(process, [&found](process_id thread) {
+        constexpr std::string_view pending = "\nSigPnd:\t";
+        proc_file file{thread, "status"};
+        std::string_view const text = file.get();
+        auto const at = text.find(pending);
+        if (at != std::string_view::npos) {
+            std::uint64_t signals = 0;
+            std::from_chars(text.data() + at + pending.size(), text.data() + text.size(), signals, 16);
+            found = found || (signals & kill_bit) != 0;
+        }
+    });
+    return found;
 }
 
 } // namespace hpcsched::cpu_linux::detail

@@ -2,16 +2,19 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/cpu_linux/watchdog.hpp>
 
+#include "process_stat.hpp"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -48,14 +51,31 @@ void restore_all(noted_process const* table) noexcept {
     prctl(PR_SET_NAME, "hpcsched-guard");
     sched_param const highest{.sched_priority = 99};
     (void)sched_setscheduler(0, SCHED_FIFO, &highest);
-    pollfd alive{.fd = static_cast<int>(syscall(SYS_pidfd_open, steering, 0)), .events = POLLIN, .revents = 0};
+    // A process is dead when all its threads are, and those that are not urgent may get no CPU to die on. The one that
+    // started us is: the kernel tells of its end by a signal.
+    constexpr int a_thread_ended = SIGUSR1;
+    prctl(PR_SET_PDEATHSIG, a_thread_ended);
+    sigset_t awaited;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, a_thread_ended);
+    constexpr int process_place = 0, thread_place = 1;
+    int const process = static_cast<int>(syscall(SYS_pidfd_open, steering, 0));
+    int const thread = fcntl(signalfd(-1, &awaited, 0), F_DUPFD, thread_place + 1); // out of the other's place
+    dup2(process, process_place);
+    dup2(thread, thread_place);
     // Nothing of the host's is held open; that the pipe of `start` is closed tells it that all is in place.
-    if (alive.fd > 0) {
-        close_range(0, static_cast<unsigned>(alive.fd) - 1, 0);
-    }
-    close_range(static_cast<unsigned>(alive.fd) + 1, ~0U, 0);
+    close_range(thread_place + 1, ~0U, 0);
+    std::array<pollfd, 2> ends{pollfd{process_place, POLLIN, 0}, pollfd{thread_place, POLLIN, 0}};
     // The parent may be dead already, and its id another's.
-    while (getppid() == steering && alive.fd >= 0 && poll(&alive, 1, -1) < 0 && errno == EINTR) {
+    while (getppid() == steering && process >= 0) {
+        if (poll(ends.data(), ends.size(), -1) < 0) {
+            continue;
+        }
+        signalfd_siginfo told{};
+        bool const is_of_thread = ends[1].revents != 0 && read(thread_place, &told, sizeof told) > 0;
+        if (ends[0].revents != 0 || (is_of_thread && detail::is_being_killed(steering))) {
+            break;
+        }
     }
     restore_all(table);
     _exit(0);

@@ -23,7 +23,7 @@ result<std::uint64_t> save_workload(std::filesystem::path const& file, invocatio
     if (!output) {
         return output.error();
     }
-    auto const count = workload::write_csv(stream, names, borrowed_file{&*output});
+    auto count = workload::write_csv(stream, names, borrowed_file{&*output});
     if (!count) {
         return count;
     }

@@ -78,7 +78,8 @@ class axis {
                                           : decades > 0.8 ? std::vector<double>{1, 2, 5}
                                                           : std::vector<double>{1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9};
         std::vector<double> result;
-        for (double exponent = std::floor(std::log10(low_)); exponent <= std::log10(high_); ++exponent) {
+        int const last = static_cast<int>(std::floor(std::log10(high_)));
+        for (int exponent = static_cast<int>(std::floor(std::log10(low_))); exponent <= last; ++exponent) {
             for (double const step : steps) {
                 double const value = step * std::pow(10.0, exponent);
                 if (value >= low_ * 0.9999 && value <= high_ * 1.0001) {
@@ -243,7 +244,7 @@ struct frame {
 
 /// Names as they fit beside the picture.
 [[nodiscard]] std::string shortened(std::string const& name) {
-    std::string const clean = clean_utf8(name);
+    std::string clean = clean_utf8(name);
     constexpr std::size_t longest = 18;
     std::size_t characters = 0;
     for (std::size_t at = 0; at < clean.size(); ++at) {

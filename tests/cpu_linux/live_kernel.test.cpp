@@ -155,9 +155,14 @@ TEST_CASE("live kernel: with BPF, a process of several threads sleeps when the l
 TEST_CASE("live kernel: a host that waits for the descriptor with poll(2) hears of everything, CPU timers included") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
-        test::child const subject{[] { test::burn(80ms); }};
+        test::signpost go;
+        test::child const subject{[&go] {
+            (void)go.await();
+            test::burn(80ms);
+        }};
         task_id const task = kernel.admit(subject.get()).value();
         kernel.arm(cpu::arm_cpu_timer{task, kernel.cpu_time(task).value() + 20ms});
+        go.raise();
         kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now() + 5ms});
         bool ticked = false;
         duration had{};

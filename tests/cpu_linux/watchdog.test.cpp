@@ -7,8 +7,12 @@
 #include "child.hpp"
 #include <sched.h>
 #include <skip.hpp>
+#include <unistd.h>
 
+#include <memory>
 #include <optional>
+#include <thread>
+#include <vector>
 
 namespace {
 
@@ -58,6 +62,48 @@ TEST_CASE("watchdog: what a steering process that is killed had steered is back 
     CHECK(*took < std::chrono::milliseconds{100});
     // Struck out: not the watchdog's business.
     CHECK(cpu_linux::get_scheduling(other.get()).value().policy == cpu::sched_policy::fifo);
+}
+
+TEST_CASE("watchdog: other threads of the steering process, which get no CPU to die on, do not hold it up") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const steered{&test::burn_for_ever};
+    test::signpost ready;
+    test::child steering{[&] {
+        std::thread const other{&test::idle_for_ever}; // an ordinary one
+        cpu_linux::urgent_thread const urgency{98};
+        auto guard = cpu_linux::watchdog::start().value();
+        guard.note(3, cpu_linux::key_of(steered.get()), scheduling{});
+        (void)cpu_linux::set_scheduling(steered.get(), real_time);
+        ready.raise();
+        test::idle_for_ever();
+    }};
+    (void)ready.await();
+    // With the steered one, all CPUs are taken: this process, and as many others as it needs.
+    std::vector<std::unique_ptr<test::child>> crowd;
+    for (long cpus = sysconf(_SC_NPROCESSORS_ONLN); cpus > 2; --cpus) {
+        crowd.push_back(std::make_unique<test::child>(&test::burn_for_ever));
+        (void)cpu_linux::set_scheduling(crowd.back()->get(), real_time);
+    }
+    cpu_linux::urgent_thread const urgency{97};
+    steering.kill();
+    auto const took = time_until(steered.get(), scheduling{}, std::chrono::seconds{5});
+    REQUIRE(took.has_value());
+    CHECK(*took < std::chrono::milliseconds{100});
+}
+
+TEST_CASE("watchdog: a thread of the steering process that ends is no death") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const steered{&test::idle_for_ever};
+    std::optional<cpu_linux::watchdog> guard;
+    std::thread{[&] { guard.emplace(cpu_linux::watchdog::start().value()); }}.join(); // its child outlives it
+    guard->note(0, cpu_linux::key_of(steered.get()), scheduling{});
+    REQUIRE(cpu_linux::set_scheduling(steered.get(), real_time) == cpu_linux::outcome::done);
+    CHECK_FALSE(time_until(steered.get(), scheduling{}, std::chrono::milliseconds{50}).has_value());
+    CHECK(kill(guard->process(), 0) == 0);
 }
 
 TEST_CASE("watchdog: one that ends in peace restores nothing and leaves no process") {

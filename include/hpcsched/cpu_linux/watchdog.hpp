@@ -12,10 +12,10 @@ namespace hpcsched::cpu_linux {
 
 /// Gives steered processes back what they had when the steering process dies, in whatever way.
 ///
-/// A child process waits for the death of the steering process by its pidfd: when that dies, even by kill -9, the child
-/// restores what the table in shared memory names. It runs at the highest real-time priority
-/// where that is allowed, so that no steered task can keep it from running, and it costs nothing while it waits. It
-/// does not restore affinities.
+/// A child process waits for the death of the steering process, or of the thread that called `start` when all are to
+/// die: then, even after kill -9, the child restores what the table in shared memory names. It runs at the highest
+/// real-time priority where that is allowed, so that no steered task can keep it from running, and it costs nothing
+/// while it waits. It does not restore affinities.
 /// \thread_safety none; confine to the driver's thread
 class watchdog {
   public:
