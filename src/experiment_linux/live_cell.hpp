@@ -140,8 +140,8 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     if (launched.has_error()) {
         return launched.error();
     }
-    auto steered = cpu_linux::steering<Agent, Backend>::start(
-        std::move(agent), {.kernel = {.from = options.from}, .cpu_count = cpus});
+    auto steered = cpu_linux::steering<Agent, Backend>::start(std::move(agent),
+                                                              {.kernel = {.from = options.from}, .cpu_count = cpus});
     if (steered.has_error()) {
         return steered.error();
     }
