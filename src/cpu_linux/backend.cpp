@@ -7,10 +7,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
+#include <string>
 
 namespace hpcsched::cpu_linux {
 
 namespace {
+
+constexpr std::int64_t unlimited_weight = 1'000'000;
 
 /// What a backend that has only the fair class makes of a wish.
 scheduling in_the_fair_class(scheduling const& wanted) noexcept {
@@ -52,10 +56,53 @@ result<void> cgroup_weights::check(kernel_facts const& facts) {
     return {};
 }
 
+outcome cgroup_weights::admit(process_id process) noexcept {
+    try {
+        std::string const folder = detail::group_folder(process);
+        if (folder.empty()) {
+            return outcome::gone;
+        }
+        auto known = groups_.find(folder);
+        if (known == groups_.end()) {
+            auto const found = detail::weight_of_group(folder);
+            if (!found) {
+                return outcome::not_possible; // the root, which has none
+            }
+            known = groups_.emplace(folder, group{.found = *found}).first;
+        }
+        if (of_.emplace(process, known).second) {
+            ++known->second.tasks;
+        }
+        return outcome::done;
+    } catch (std::exception const&) { // no memory
+        return outcome::not_possible;
+    }
+}
+
 outcome cgroup_weights::apply(process_id process, scheduling const& wanted) noexcept {
-    scheduling const fair = in_the_fair_class(wanted);
-    std::int64_t const weight = wanted.policy == cpu::sched_policy::normal ? cpu::weight_of_nice(fair.nice) : 0;
-    return detail::set_group_weight(process, weight);
+    auto const known = of_.find(process);
+    if (known == of_.end()) {
+        return outcome::not_possible;
+    }
+    auto const& [folder, of] = *known->second;
+    bool const is_urgent = wanted.policy != cpu::sched_policy::normal;
+    return detail::set_group_weight(
+        folder, is_urgent ? unlimited_weight : of.found * cpu::weight_of_nice(wanted.nice) / cpu::weight_of_nice(0));
+}
+
+outcome cgroup_weights::release(process_id process, scheduling const&) noexcept {
+    auto const known = of_.find(process);
+    if (known == of_.end()) {
+        return outcome::done;
+    }
+    auto const of = known->second;
+    of_.erase(known);
+    if (--of->second.tasks > 0) {
+        return outcome::done;
+    }
+    outcome const came = detail::set_group_weight(of->first, of->second.found);
+    groups_.erase(of);
+    return came;
 }
 
 } // namespace hpcsched::cpu_linux

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <string>
 
@@ -82,6 +83,14 @@ cgroup_mount const& cpu_controller() {
     return found;
 }
 
+namespace {
+
+char const* weight_file() {
+    return cpu_controller().version == cgroup_version::v1 ? "/cpu.shares" : "/cpu.weight";
+}
+
+} // namespace
+
 std::string group_folder(process_id process) {
     cgroup_mount const& mount = cpu_controller();
     if (mount.version == cgroup_version::none) {
@@ -91,22 +100,20 @@ std::string group_folder(process_id process) {
     return group.empty() ? std::string{} : mount.folder + (group == "/" ? "" : group);
 }
 
-outcome set_group_weight(process_id process, std::int64_t weight) noexcept {
+std::optional<std::int64_t> weight_of_group(std::string const& folder) {
+    std::string const text = read_small_file(folder + weight_file());
+    std::int64_t weight = 0;
+    bool const is_number = std::from_chars(text.data(), text.data() + text.size(), weight).ec == std::errc{};
+    return is_number && folder != cpu_controller().folder ? std::optional{weight} : std::nullopt;
+}
+
+outcome set_group_weight(std::string const& folder, std::int64_t weight) noexcept {
     try {
-        cgroup_mount const& mount = cpu_controller();
-        std::string const folder = group_folder(process);
-        if (folder.empty()) {
-            return outcome::gone;
-        }
-        if (folder == mount.folder) {
-            return outcome::not_possible;
-        }
-        if (mount.version == cgroup_version::v1) {
-            std::int64_t const shares = weight == 0 ? 262'144 : std::clamp<std::int64_t>(weight, 2, 262'144);
-            return write_number(folder + "/cpu.shares", shares);
-        }
-        std::int64_t const scaled = weight == 0 ? 10'000 : std::clamp<std::int64_t>(weight * 100 / 1024, 1, 10'000);
-        return write_number(folder + "/cpu.weight", scaled);
+        bool const is_v1 = cpu_controller().version == cgroup_version::v1;
+        std::int64_t const allowed =
+            is_v1 ? std::clamp<std::int64_t>(weight, 2, 262'144) : std::clamp<std::int64_t>(weight, 1, 10'000);
+        outcome const came = write_number(folder + weight_file(), allowed);
+        return came == outcome::not_possible && access(folder.c_str(), F_OK) != 0 ? outcome::gone : came;
     } catch (std::exception const&) { // no memory
         return outcome::not_possible;
     }

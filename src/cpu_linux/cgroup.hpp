@@ -6,6 +6,7 @@
 #include <hpcsched/cpu_linux/process.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,9 +38,11 @@ struct cgroup_mount {
 /// The folder of the group that a process lives in; empty: none.
 [[nodiscard]] std::string group_folder(process_id process);
 
-/// Gives the group of a process the weight that corresponds to `weight` of a task (nice 0: 1024); 0: the most there is.
-/// \return not_possible in the root group, which has no weight
-[[nodiscard]] outcome set_group_weight(process_id process, std::int64_t weight) noexcept;
+/// The weight of a group, in its version's own measure; nothing: it is the root, which has none, or gone.
+[[nodiscard]] std::optional<std::int64_t> weight_of_group(std::string const& folder);
+
+/// Gives it one, as near to `weight` as its version allows.
+[[nodiscard]] outcome set_group_weight(std::string const& folder, std::int64_t weight) noexcept;
 
 } // namespace hpcsched::cpu_linux::detail
 

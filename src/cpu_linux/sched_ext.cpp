@@ -112,10 +112,14 @@ outcome sched_ext::apply(process_id process, scheduling const& wanted) noexcept 
 }
 
 outcome sched_ext::release(process_id process, scheduling const& original) noexcept {
+    forget(process);
+    return set_scheduling(process, original);
+}
+
+void sched_ext::forget(process_id process) noexcept {
     if (state_) {
         state_->forget(process);
     }
-    return set_scheduling(process, original);
 }
 
 sched_ext_counts sched_ext::counts() const noexcept {

@@ -51,28 +51,43 @@ TEST_CASE("cgroup: the group of a process is that of the CPU controller's hierar
     CHECK(group_in("", cgroup_version::v1).empty());
 }
 
-TEST_CASE("cgroup: the weight of a task becomes that of its group") {
+TEST_CASE("cgroup: the weight of a task becomes that of its group, as a share of what was found, which is put back") {
     cgroup_mount const& mount = cpu_controller();
     std::string const folder = mount.folder + "/hpcsched-test-" + std::to_string(getpid());
     std::error_code failed;
     if (mount.version == cgroup_version::none || !std::filesystem::create_directory(folder, failed)) {
         HPCSCHED_SKIP("no control group can be made here");
     }
-    std::string const weight = folder + (mount.version == cgroup_version::v1 ? "/cpu.shares" : "/cpu.weight");
+    bool const is_v1 = mount.version == cgroup_version::v1;
     {
         test::child const subject{&test::idle_for_ever};
+        test::child const other{&test::idle_for_ever};
         std::ofstream{folder + "/cgroup.procs"} << subject.get() << std::flush;
+        std::ofstream{folder + "/cgroup.procs"} << other.get() << std::flush;
         REQUIRE(group_folder(subject.get()) == folder);
-        bool const is_v1 = mount.version == cgroup_version::v1;
-        CHECK(set_group_weight(subject.get(), 15) == outcome::done);
-        CHECK(read_small_file(weight) == (is_v1 ? "15\n" : "1\n"));
-        CHECK(set_group_weight(subject.get(), 0) == outcome::done);
-        CHECK(read_small_file(weight) == (is_v1 ? "262144\n" : "10000\n"));
-        CHECK(set_group_weight(subject.get(), 1024) == outcome::done);
-        CHECK(read_small_file(weight) == (is_v1 ? "1024\n" : "100\n"));
+        std::int64_t const found = is_v1 ? 2048 : 200;
+        REQUIRE(set_group_weight(folder, found) == outcome::done);
+        cgroup_weights backend;
+        CHECK(backend.apply(subject.get(), {}) == outcome::not_possible); // not admitted
+        REQUIRE(backend.admit(subject.get()) == outcome::done);
+        REQUIRE(backend.admit(other.get()) == outcome::done);
+        CHECK(weight_of_group(folder) == found);
+        CHECK(backend.apply(subject.get(), {.nice = 19}) == outcome::done);
+        CHECK(weight_of_group(folder) == (is_v1 ? 30 : 2)); // the weights of nice 19 and 0 are 15 and 1024
+        CHECK(backend.apply(subject.get(), {.policy = cpu::sched_policy::fifo, .rt_priority = 1}) == outcome::done);
+        CHECK(weight_of_group(folder) == (is_v1 ? 262'144 : 10'000));
+        CHECK(backend.apply(subject.get(), {}) == outcome::done);
+        CHECK(weight_of_group(folder) == found);
+        CHECK(backend.apply(subject.get(), {.nice = 5}) == outcome::done);
+        CHECK(backend.release(subject.get(), {}) == outcome::done);
+        CHECK(weight_of_group(folder) != found); // the other is still there
+        CHECK(backend.release(other.get(), {}) == outcome::done);
+        CHECK(weight_of_group(folder) == found);
+        CHECK_FALSE(weight_of_group(mount.folder).has_value());
     }
     std::filesystem::remove(folder, failed);
     CHECK_FALSE(failed);
+    CHECK(set_group_weight(folder, 100) == outcome::gone);
 }
 
 TEST_CASE("cgroup: of two groups on one CPU each gets what the backend gave its task by nice") {
@@ -89,6 +104,8 @@ TEST_CASE("cgroup: of two groups on one CPU each gets what the backend gave its 
         std::ofstream{folder + "-a/cgroup.procs"} << plain.get() << std::flush;
         std::ofstream{folder + "-b/cgroup.procs"} << nicer.get() << std::flush;
         cgroup_weights backend;
+        REQUIRE(backend.admit(plain.get()) == outcome::done);
+        REQUIRE(backend.admit(nicer.get()) == outcome::done);
         CHECK(backend.apply(plain.get(), {}) == outcome::done);
         CHECK(backend.apply(nicer.get(), {.nice = 5}) == outcome::done);
         for (process_id const process : {plain.get(), nicer.get()}) {

@@ -165,6 +165,7 @@ class noted_class {
     [[nodiscard]] cpu_linux::outcome release(cpu_linux::process_id, cpu_linux::scheduling const& original) noexcept {
         return note("release to nice " + std::to_string(original.nice));
     }
+    void forget(cpu_linux::process_id) noexcept { (void)note("forget"); }
 
   private:
     cpu_linux::outcome note(std::string what) noexcept {
@@ -180,6 +181,7 @@ TEST_CASE("steering: a backend with a class of its own has a process from its ad
     std::vector<std::string> log;
     test::child const first{&test::idle_for_ever};
     test::child const second{&test::burn_for_ever};
+    test::child third{&test::idle_for_ever};
     REQUIRE(cpu_linux::set_scheduling(first.get(), {.nice = 4}) == cpu_linux::outcome::done);
     {
         auto serpt = std::move(
@@ -189,10 +191,13 @@ TEST_CASE("steering: a backend with a class of its own has a process from its ad
         work_until(serpt, [&] { return log.back() == "normal"; });       // it sleeps, and loses the seat
         (void)serpt.release(one);
         CHECK(log.back() == "release to nice 4");
+        (void)serpt.admit(third.get(), function_id{2}).value();
+        third.kill();
+        work_until(serpt, [&] { return log.back() == "forget"; });
         (void)serpt.admit(second.get(), function_id{1}).value();
     }
     CHECK(log.back() == "release to nice 0");
-    CHECK(std::ranges::count(log, "admit") == 2);
+    CHECK(std::ranges::count(log, "admit") == 3);
 }
 
 TEST_CASE("steering: a backend that cannot work says why and what would help") {

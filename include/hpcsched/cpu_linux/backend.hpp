@@ -6,7 +6,9 @@
 #include <hpcsched/cpu_linux/process.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,21 +37,24 @@ concept kernel_backend =
         { b.apply(p, wanted) } noexcept -> std::same_as<outcome>;
     };
 
-/// A backend with a scheduling class of its own, which a process is in from its admission to its release.
+/// A backend that has something of its own for a process from its admission to its release: a scheduling class, or what
+/// it found and puts back.
 ///
 /// | expression               | effect                                                                         |
 /// |--------------------------|--------------------------------------------------------------------------------|
-/// | `b.open()`               | brings the class into the kernel; once, before all others. May take its time   |
-/// | `b.admit(p)`             | puts the process into the class, as the default wants it                       |
-/// | `b.release(p, original)` | gives the process `original` back: it leaves the class                         |
+/// | `b.open()`               | gets ready, such as by loading the class; once, before all others              |
+/// | `b.admit(p)`             | takes the process in, as the default wants it                                  |
+/// | `b.release(p, original)` | leaves the process as it was, with `original` back                             |
+/// | `b.forget(p)`            | the process has exited: it needs nothing more                                  |
 ///
-/// Semantics: 1. `apply` is called only between `admit` and `release`, and with the default too leaves the process in
-/// the class. 2. The class leaves the kernel with the backend, or with the process that opened it if that dies.
+/// Semantics: 1. `apply` is called only between `admit` and its end, and with the default too leaves the process in
+/// the class. 2. A class leaves the kernel with the backend, or with the process that opened it if that dies.
 template <class B>
 concept class_backend = kernel_backend<B> && requires(B& b, process_id p, scheduling const& original) {
     { b.open() } -> std::same_as<result<void>>;
     { b.admit(p) } noexcept -> std::same_as<outcome>;
     { b.release(p, original) } noexcept -> std::same_as<outcome>;
+    { b.forget(p) } noexcept -> std::same_as<void>;
 };
 
 /// Policies, priorities, nice and slices as the agent gives them. Ranks are left out.
@@ -77,13 +82,27 @@ class nice_and_slice {
 
 /// The weight of the control group that a process lives in: `cpu.shares` (version 1) or `cpu.weight` (version 2).
 ///
-/// For containers, where nice has no effect across groups. Real-time tasks get the largest weight, the others that of
-/// their nice; slices and ranks are left out. Each task must have a group of its own, or it weighs its neighbours too.
+/// For containers, where nice has no effect across groups. Real-time tasks get the largest weight, the others the one
+/// that was found, more or less by what their nice would give them; slices and ranks are left out. Each task must have
+/// a group of its own, or it weighs its neighbours too. A group is as it was found once the last of its tasks is
+/// released or has exited, but not if the steering process is killed.
 class cgroup_weights {
   public:
     static constexpr std::string_view name = "cgroup_weights";
     [[nodiscard]] static result<void> check(kernel_facts const& facts);
+    [[nodiscard]] result<void> open() { return {}; }
+    [[nodiscard]] outcome admit(process_id process) noexcept;
     [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
+    [[nodiscard]] outcome release(process_id process, scheduling const& original) noexcept;
+    void forget(process_id process) noexcept { (void)release(process, {}); }
+
+  private:
+    struct group {
+        std::int64_t found = 0; ///< its weight
+        std::size_t tasks = 0;
+    };
+    std::map<std::string, group> groups_;                  ///< by their folders
+    std::map<process_id, decltype(groups_)::iterator> of_; ///< those admitted
 };
 
 /// Parameters of `sched_ext`.
@@ -135,6 +154,7 @@ class sched_ext {
     [[nodiscard]] outcome admit(process_id process) noexcept;
     [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
     [[nodiscard]] outcome release(process_id process, scheduling const& original) noexcept;
+    void forget(process_id process) noexcept;
 
     [[nodiscard]] sched_ext_counts counts() const noexcept;
 
@@ -147,6 +167,7 @@ class sched_ext {
 static_assert(kernel_backend<realtime_bands>);
 static_assert(kernel_backend<nice_and_slice>);
 static_assert(kernel_backend<cgroup_weights>);
+static_assert(class_backend<cgroup_weights>);
 static_assert(class_backend<sched_ext>);
 
 } // namespace hpcsched::cpu_linux

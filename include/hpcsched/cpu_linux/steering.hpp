@@ -218,6 +218,11 @@ class steering {
                 guard_->strike(event.event.task.index);
             }
             tell(event.event, at);
+            if constexpr (class_backend<Backend>) {
+                if (entry const* const task = tasks_.find(event.event.task)) {
+                    backend_.forget(task->process.id);
+                }
+            }
             tasks_.erase(event.event.task);
             observer(event.event.task, event.record);
         } else {
