@@ -70,9 +70,10 @@ std::optional<std::string> found(boost::regex const& expression, std::string con
         if (boost::regex_search(text, match, expression)) {
             return match.size() > 1 ? match[1].str() : match[0].str();
         }
-    } catch (std::runtime_error const&) { // too complex for this text
+        return std::nullopt;
+    } catch (std::runtime_error const&) {
+        return std::nullopt; // too complex for this text
     }
-    return std::nullopt;
 }
 
 } // namespace

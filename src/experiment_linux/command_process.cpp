@@ -13,6 +13,9 @@ namespace hpcsched::experiment_linux::detail {
 void become(std::string const& command, complaints on_standard_error) noexcept {
     signal(SIGINT, SIG_DFL); // an ignored signal would stay ignored
     int const nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nowhere < 0) {
+        _exit(126);
+    }
     dup2(nowhere, STDIN_FILENO);
     dup2(nowhere, STDOUT_FILENO);
     if (on_standard_error == complaints::dropped) {

@@ -102,7 +102,7 @@ std::vector<experiment::policy> live_runners(live_options const& options) {
                        .idealised = each.simulated == "srpt"});
     }
     return all;
-}
+} // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses track of what std::function owns
 
 result<void> check_live(std::string_view called) {
     auto const facts = cpu_linux::probe_kernel();
