@@ -38,7 +38,8 @@ struct child_plan {
     int failed = 0;             ///< errno
 };
 
-[[noreturn]] void give_up(child_plan& plan, char const* step) noexcept {
+// The child is on a stack that AddressSanitizer does not know, and would complain of where a function does not return.
+[[noreturn, gnu::no_sanitize_address]] void give_up(child_plan& plan, char const* step) noexcept {
     plan.step = step;
     plan.failed = errno;
     _exit(127);
@@ -89,7 +90,7 @@ void mount_own_proc() noexcept {
 }
 
 /// Only system calls: the parent's memory and locks are as they were when it stopped to wait.
-int live_as_child(void* argument) noexcept {
+[[gnu::no_sanitize_address]] int live_as_child(void* argument) noexcept {
     child_plan& plan = *static_cast<child_plan*>(argument);
     spawn_request const& request = *plan.request;
     reset_signals();

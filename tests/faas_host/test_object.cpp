@@ -11,8 +11,8 @@ extern "C" int hpcsched_function(hpcsched_invocation* invocation) {
     std::string_view const event{invocation->event, invocation->event_size};
     std::printf("called for %s\n", invocation->request_id);
     std::fflush(stdout);
-    if (event == "\"abort\"") {
-        std::abort();
+    if (event == "\"trap\"") {
+        __builtin_trap(); // as in test_worker.cpp
     }
     if (event == "\"fail\"") {
         constexpr std::string_view why = "as asked";
