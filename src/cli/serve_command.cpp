@@ -177,9 +177,11 @@ command_spec serve_command() {
          how},
         {"--token-file", "FILE", "the token is its first line", how, value_completion::file()},
         {"--max-body", "SIZE", "of an event or an answer [default: 6MiB]", how},
-        {"-p,--policy", "NAME", "serpt, sfs, alps-nice, eevdf: watch and leave alone, or none [default: serpt]", how,
+        {"-p,--policy", "NAME", "serpt, sfs, alps, alps-nice, eevdf: leave all alone, or none [default: serpt]", how,
          value_completion::one_of(policies())},
-        {"--backend", "NAME", "realtime_bands, nice_and_slice or cgroup_weights [default: the best that works here]",
+        {"--backend", "NAME",
+         "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n[default: the best that "
+         "works here]",
          how, value_completion::one_of(attachable_backends())},
         {"--drain", "DURATION", "how long what runs at the end may take, before it is killed [default: 30s]", how},
         {"-q,--quiet", "", "do not print the line at the start", how}};
