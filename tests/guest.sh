@@ -21,8 +21,8 @@ Checks; the first three where none is named:
   probe      what works in the guest: hpcsched run --check
   sched_ext  the tests of the backend sched_ext: order, preemption at wake-up, kill -9 of the loader
   cgroup     the tests of control groups, on version 2
-  turns      the test of sched_ext that who waits for too long gets a turn. It has passed once and stalled since: whether
-             the scheduler, the test or the emulator is at fault is not known
+  turns      the test of sched_ext that who waits for too long gets a turn. It has passed once and stalled since:
+             whether the scheduler, the test or the emulator is at fault, is unknown
   grid       hpcsched run: agents x backends on one small trace. It fails: in the emulator every process uses far more
              CPU time than its service time, and hpcsched run counts no such cell
 
