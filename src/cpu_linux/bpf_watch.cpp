@@ -54,14 +54,14 @@ void bpf_watch::remove(process_id process) noexcept {
                     [&](process_id thread) { bpf_module::erase(threads_, static_cast<std::uint32_t>(thread)); });
 }
 
-std::optional<duration> bpf_watch::ran(process_id process) const noexcept {
+std::optional<watch_time> bpf_watch::ran(process_id process) const noexcept {
     watched_process entry{};
     if (!bpf_module::get(processes_, static_cast<std::uint32_t>(process), entry)) {
         return std::nullopt;
     }
     auto const at = static_cast<std::uint64_t>(now().time_since_epoch().count());
-    return duration{
-        static_cast<std::int64_t>(entry.ran + static_cast<std::uint64_t>(entry.running) * at - entry.began_sum)};
+    std::uint64_t const ran = entry.ran + static_cast<std::uint64_t>(entry.running) * at - entry.began_sum;
+    return watch_time{.ran = duration{static_cast<std::int64_t>(ran)}, .has_moved = entry.first_run != 0};
 }
 
 } // namespace hpcsched::cpu_linux::detail

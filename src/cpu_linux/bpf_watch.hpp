@@ -22,6 +22,12 @@ struct watch_begin {
     bool asleep = false; ///< all of them
 };
 
+/// What is known of a process's time on CPUs.
+struct watch_time {
+    duration ran{};         ///< runs under way included, but for one that began before anybody watched
+    bool has_moved = false; ///< it has been seen to come to a CPU or to leave one: `ran` is all
+};
+
 /// The BPF program `task_watch`: it watches the processes that it is given.
 class bpf_watch {
   public:
@@ -42,8 +48,8 @@ class bpf_watch {
         module_.consume<watch_event>(each);
     }
 
-    /// On-CPU time of a watched process since it was added, runs under way included; nothing where it is gone.
-    [[nodiscard]] std::optional<duration> ran(process_id process) const noexcept;
+    /// On-CPU time of a watched process since it was added; nothing where it is gone.
+    [[nodiscard]] std::optional<watch_time> ran(process_id process) const noexcept;
 
     /// Events that found the ring buffer full.
     [[nodiscard]] std::uint64_t dropped_count() const noexcept { return module_.dropped_count(); }

@@ -262,10 +262,24 @@ class live_kernel::state {
 
     [[nodiscard]] duration cpu_time(task const& t) const noexcept {
         if (bpf_) {
-            return t.base + bpf_->ran(t.process).value_or(duration{0});
+            return cpu_time_by_bpf(t);
         }
-        duration const read = clock_of(t);
-        return read == unlimited ? t.base : std::max(read, t.base);
+        duration const clock = clock_of(t);
+        return clock == unlimited ? t.base : std::max(clock, t.base);
+    }
+
+    [[nodiscard]] duration cpu_time_by_bpf(task const& t) const noexcept {
+        auto const seen = bpf_->ran(t.process);
+        if (!seen) {
+            return t.base;
+        }
+        duration const clock = seen->has_moved ? unlimited : clock_of(t);
+        if (clock == unlimited || clock <= t.base) {
+            return t.base + seen->ran;
+        }
+        // On a CPU since before it was admitted: nobody saw it get there. What a hypervisor took meanwhile is not its
+        // own.
+        return std::min(t.base + (now() - t.admitted), clock + longest_tick);
     }
 
     /// The CPU clock of a task, up to a tick old; unlimited: it is gone.
@@ -505,7 +519,9 @@ class live_kernel::state {
         if (t.process == 0 || t.cpu_timer_at == unlimited) {
             return;
         }
-        duration const left = t.cpu_timer_at - cpu_time(t);
+        // A run under way is counted with what a hypervisor took of it, the clock is a tick old at the most.
+        duration const clock = clock_of(t);
+        duration const left = t.cpu_timer_at - std::min(cpu_time(t), clock == unlimited ? clock : clock + longest_tick);
         if (left <= duration{0}) {
             fire(slot, at);
         } else if (!set_overflow(slot, left)) {
