@@ -48,7 +48,7 @@ TEST_CASE("steering: SFS gives a process a slice in real time and then demotes i
     CHECK(cpu_linux::get_scheduling(subject.get()).value() == cpu_linux::scheduling{});
     duration const used = cpu_linux::cpu_time_of(subject.get());
     CHECK(used >= 36ms); // its clock is up to a tick old
-    CHECK(used < 60ms); // and not two slices
+    CHECK(used < 60ms);  // and not two slices
 }
 
 TEST_CASE("steering: what was steered has what it had before, once the steering ends") {
