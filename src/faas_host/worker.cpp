@@ -166,13 +166,20 @@ void worker::wait_for_exit() {
 }
 
 void worker::reap() {
-    siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(process_.descriptor.get()), &info, WEXITED | WNOWAIT) != 0) {
+    auto const id = static_cast<id_t>(process_.descriptor.get());
+    siginfo_t info{}; // si_pid stays 0 while it lives
+    bool const is_known = ::waitid(P_PIDFD, id, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+    if (is_known && info.si_pid == 0) {
+        wait_for_exit(); // Asio may tell an event of a closed descriptor to the next one that has its place
+        return;
+    }
+    if (is_known) {
+        ::kill(-process_.process, SIGKILL); // its session; nobody else can have that number before it is reaped
+        (void)::waitid(P_PIDFD, id, nullptr, WEXITED);
+    } else { // somebody else in this program has reaped it
         info.si_code = CLD_KILLED;
         info.si_status = SIGKILL;
     }
-    ::kill(-process_.process, SIGKILL); // its session; nobody else can have that number before it is reaped
-    (void)::waitid(P_PIDFD, static_cast<id_t>(process_.descriptor.get()), &info, WEXITED);
     how_it_ended_ = text_of(info);
     succeeded_ = info.si_code == CLD_EXITED && info.si_status == 0;
     was_out_of_memory_ = !succeeded_ && group_.was_out_of_memory();
