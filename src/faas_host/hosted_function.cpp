@@ -92,7 +92,7 @@ void hosted_function::tell_pool(Event const& event) {
     }
     for (std::size_t i = 0; i < commands_.size(); ++i) {
         pool_command const each = commands_.items()[i]; // a copy: more may be appended meanwhile
-        std::visit([this](auto const& what) { carry_out(what); }, each);
+        std::visit([this](auto const& what) { this->carry_out(what); }, each);
     }
     commands_.clear();
     is_carrying_out_ = false;

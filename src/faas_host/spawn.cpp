@@ -38,7 +38,8 @@ struct child_plan {
     int failed = 0;             ///< errno
 };
 
-// The child is on a stack that AddressSanitizer does not know, and would complain of where a function does not return.
+// The child is on a stack that AddressSanitizer does not know: its check at the call of what does not return would
+// complain. Hence the attribute of all that calls such.
 [[noreturn, gnu::no_sanitize_address]] void give_up(child_plan& plan, char const* step) noexcept {
     plan.step = step;
     plan.failed = errno;
@@ -54,7 +55,7 @@ void reset_signals() noexcept {
 }
 
 /// Descriptors 0, 1, 2 and 3 as asked, and none besides.
-void arrange_descriptors(child_plan& plan) noexcept {
+[[gnu::no_sanitize_address]] void arrange_descriptors(child_plan& plan) noexcept {
     spawn_request const& request = *plan.request;
     std::array<int, 4> from{request.standard_input, request.standard_output, request.standard_error, request.channel};
     constexpr int clear_of_targets = 10;
@@ -74,7 +75,7 @@ void arrange_descriptors(child_plan& plan) noexcept {
     close_range(count, ~0U, 0);
 }
 
-void enter_groups(child_plan& plan) noexcept {
+[[gnu::no_sanitize_address]] void enter_groups(child_plan& plan) noexcept {
     for (int const file : plan.request->group_files) {
         if (write(file, "0", 1) != 1) {
             give_up(plan, "control group");
@@ -127,6 +128,10 @@ void mount_own_proc() noexcept {
     give_up(plan, "program");
 }
 
+[[gnu::no_sanitize_address]] int leave(void*) noexcept {
+    _exit(0);
+}
+
 std::vector<char*> pointers_to(std::vector<std::string> const& texts) {
     std::vector<char*> pointers;
     pointers.reserve(texts.size() + 1);
@@ -161,14 +166,13 @@ std::string find_program(spawn_request const& request) {
 /// clone(2) as posix_spawn(3) does it, on a stack of its own and with the parent waiting, but with namespaces.
 pid_t clone_and_wait(int flags, int (*life)(void*), void* argument, int* descriptor) {
     constexpr std::size_t stack_size = std::size_t{64} << 10U;
-    auto const stack = std::make_unique<std::byte[]>(stack_size); // it grows down, from an aligned end
-    auto const end = reinterpret_cast<std::uintptr_t>(stack.get() + stack_size) & ~std::uintptr_t{15};
+    auto const stack = std::make_unique<std::byte[]>(stack_size); // it grows down, from an end aligned as new aligns
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); // no handler of ours is to run in the child
-    pid_t const process = clone(life, reinterpret_cast<void*>(end),
-                                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | flags, argument, descriptor);
+    pid_t const process = clone(life, stack.get() + stack_size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | flags,
+                                argument, descriptor);
     int const why = errno;
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     errno = why;
@@ -212,8 +216,7 @@ result<spawned_process> spawn(spawn_request const& request) {
 
 bool namespaces_are_allowed() {
     int descriptor = -1;
-    auto const leave = [](void*) -> int { _exit(0); };
-    if (clone_and_wait(namespace_flags, leave, nullptr, &descriptor) < 0) {
+    if (clone_and_wait(namespace_flags, &leave, nullptr, &descriptor) < 0) {
         return false;
     }
     file_descriptor const owned{descriptor};

@@ -119,7 +119,7 @@ class agent_port : protected dispatcher<is_active<Agent>, Observer, Classes...> 
     // --- commands ----------------------------------------------------------------------------------------------
 
     void carry_out(cpu::command const& c) {
-        std::visit([this](auto const& specific) { apply(specific); }, c);
+        std::visit([this](auto const& specific) { this->apply(specific); }, c);
     }
 
     void apply(cpu::set_policy const& c) {
