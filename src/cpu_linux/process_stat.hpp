@@ -20,6 +20,7 @@ struct process_stat {
     std::uint64_t threads = 0;
     std::uint64_t started = 0; ///< in clock ticks since boot
     int last_cpu = -1;         ///< on which it runs or ran; -1: the line does not say
+    int exit_code = 0;         ///< not 0: all its threads are to end, by this signal or with this status
 };
 
 [[nodiscard]] inline bool is_dead(process_stat const& stat) noexcept {
@@ -51,12 +52,13 @@ struct process_stat {
         return skip_fields(rest, skipped) &&
                std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc{};
     };
-    constexpr int state_field = 3, threads_field = 20, start_field = 22, cpu_field = 39;
+    constexpr int state_field = 3, threads_field = 20, start_field = 22, cpu_field = 39, exit_code_field = 52;
     if (!read_field(threads_field - state_field, found.threads) ||
         !read_field(start_field - threads_field, found.started)) {
         return std::nullopt;
     }
-    (void)read_field(cpu_field - start_field, found.last_cpu);
+    (void)(read_field(cpu_field - start_field, found.last_cpu) &&
+           read_field(exit_code_field - cpu_field, found.exit_code));
     return found;
 }
 
@@ -92,10 +94,12 @@ class proc_file {
 }
 
 /// Whether a process has been told to end at once, by a signal or by itself, and at least one of its threads has not
-/// yet.
+/// yet. A thread that was told by SIGKILL and has begun to end has no signal pending any more, but may need a CPU to go
+/// on; that all are to end then stands in the process's exit code, of a status other than 0 (Linux 5.17 and later).
 [[nodiscard]] inline bool is_being_killed(process_id process) noexcept {
     constexpr std::uint64_t kill_bit = std::uint64_t{1} << 8U; // of SIGKILL, which nobody can block
-    bool found = false;
+    auto const stat = read_process_stat(process);
+    bool found = stat && stat->exit_code != 0;
     for_each_thread(process, [&found](process_id thread) {
         constexpr std::string_view pending = "\nSigPnd:\t";
         proc_file file{thread, "status"};

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "child.hpp"
 #include <unistd.h>
 
 #include <string>
@@ -31,6 +32,21 @@ TEST_CASE("process stat: a line that ends early is none") {
     for (std::size_t size = 0; size < enough; ++size) {
         CHECK_FALSE(parse_process_stat(whole.substr(0, size)).has_value());
     }
+}
+
+TEST_CASE("process stat: the exit code says when all threads of a process are to end") {
+    std::string line = line_of("sleep");
+    line.pop_back();
+    for (int field = 26; field < 52; ++field) {
+        line += field == 39 ? " 1" : " 0";
+    }
+    CHECK(parse_process_stat(line + " 9\n")->exit_code == 9);
+    CHECK(parse_process_stat(line + " 9\n")->last_cpu == 1);
+    CHECK(parse_process_stat(line + " 0\n")->exit_code == 0);
+    CHECK(read_process_stat(getpid())->exit_code == 0);
+
+    hpcsched::test::child const dead{[] { _exit(7); }}; // nobody has waited for it
+    CHECK(hpcsched::test::eventually([&] { return read_process_stat(dead.get())->exit_code == 7 << 8; }));
 }
 
 TEST_CASE("process stat: this process runs, and one that cannot be has no start") {
