@@ -94,7 +94,7 @@ void bm_agent(benchmark::State& state, Agent const& agent) {
     constexpr std::uint32_t alive = 64; // more than CPUs, so that there is a queue
     auto const steps = drawn_steps(100'000);
     std::uint64_t command_count = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         driver<Agent> run{agent};
         run.tell(cpu::started{24});
         duration cpu_time_of_all{};

@@ -126,7 +126,7 @@ void bm_replay(benchmark::State& state) {
     duration const min_quantum = milliseconds{state.range(1)};
     srpt_replay replay;
     srpt_schedule schedule;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         replay.replay(jobs, min_quantum, schedule);
         benchmark::DoNotOptimize(schedule.runs.data());
     }
@@ -138,7 +138,7 @@ BENCHMARK(bm_replay)->ArgNames({"records", "quantum_ms"})->ArgsProduct({{100, 20
 void bm_ticks(benchmark::State& state) {
     auto const jobs = drawn_jobs(static_cast<std::size_t>(state.range(0)));
     srpt_schedule schedule;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         replay_by_ticks(jobs, state.range(1), schedule);
         benchmark::DoNotOptimize(schedule.runs.data());
     }

@@ -31,7 +31,7 @@ double shown(sequence_hash const& hash) {
 template <class Make>
 void generate(benchmark::State& state, Make make) {
     double last = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         auto source = make().value();
         sequence_hash hash;
         invocation i;
@@ -78,7 +78,7 @@ void bm_bare_draws(benchmark::State& state) {
     }
     std::vector<double> const memory{0.117, 0.831, 0.038, 0.0136};
     double last = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         random_stream arrival_bits{1, "arrivals"};
         random_stream function_bits{1, "functions"};
         random_stream service_bits{1, "service"};
@@ -100,7 +100,7 @@ BENCHMARK(bm_bare_draws);
 
 void bm_describe(benchmark::State& state) {
     double last = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         auto source = make_generator({.from = preset::alps_huawei, .count = invocation_count}).value();
         last = describe(source).value().service_mean_ns;
     }

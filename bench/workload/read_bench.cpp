@@ -144,7 +144,7 @@ constexpr std::size_t benchmark_rows = 100'000; // 15 MB
 template <class Read>
 void measure(benchmark::State& state, std::string const& text, Read read) {
     double last = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         last = read(text);
         benchmark::DoNotOptimize(last);
     }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <sstream>
+#include <tuple>
 
 namespace hpcsched::cli {
 
@@ -152,15 +153,14 @@ std::string to_table(std::string const& report_json, std::size_t lines) {
         << ", own CPU " << std::fixed << std::setprecision(2) << 100 * share << " % of one CPU; "
         << count_at(all, "events") << " events, " << count_at(all, "requests") << " requests, "
         << count_at(all, "requests_not_allowed") << " refused, " << count_at(all, "lost_events") << " lost\n\n";
-    std::vector<json::object> functions;
+    std::vector<json::object const*> functions;
     for (json::value const& each : all.at("functions").as_array()) {
-        functions.push_back(each.as_object());
+        functions.push_back(&each.as_object());
     }
-    auto const is_busier = [](json::object const& a, json::object const& b) {
-        return std::pair{a.at("running").to_number<std::uint64_t>(), a.at("finished").to_number<std::uint64_t>()} >
-               std::pair{b.at("running").to_number<std::uint64_t>(), b.at("finished").to_number<std::uint64_t>()};
+    auto const rank_of = [](json::object const* f) { // the busiest first, else as they were found
+        return std::tuple{-f->at("running").to_number<std::int64_t>(), -f->at("finished").to_number<std::int64_t>(), f};
     };
-    std::ranges::stable_sort(functions, is_busier);
+    std::ranges::sort(functions, {}, rank_of);
     json::array const& invocations = all.at("invocations").as_array();
     // Functions have at least half of the lines, and what the invocations leave.
     std::size_t const room = lines < 8 ? 1 : lines - 6;
@@ -169,7 +169,7 @@ std::string to_table(std::string const& report_json, std::size_t lines) {
     std::vector<std::vector<std::string>> rows{
         {"FUNCTION", "RUNNING", "FINISHED", "CPU TIME", "TURNAROUND", "SWITCHES", "EXPECTED", "SLICE", "RANK"}};
     for (std::size_t i = 0; i < function_lines; ++i) {
-        json::object const& f = functions[i];
+        json::object const& f = *functions[i];
         rows.push_back({printable(std::string{f.at("name").as_string()}), count_at(f, "running"),
                         count_at(f, "finished"), mean(f, "cpu_seconds", "finished", true),
                         mean(f, "turnaround_seconds", "finished", true), mean(f, "context_switches", "finished", false),

@@ -4,6 +4,7 @@
 #include "file_descriptor.hpp"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/mman.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -139,12 +140,32 @@ class bpf_module::state {
         return {};
     }
 
+    [[nodiscard]] void* memory_of(char const* name) {
+        bpf_map const* const map = bpf_object__find_map_by_name(object_.get(), name);
+        if (map == nullptr) {
+            return nullptr;
+        }
+        std::size_t const size = std::size_t{bpf_map__value_size(map)} * bpf_map__max_entries(map);
+        void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+        if (memory == MAP_FAILED) {
+            return nullptr;
+        }
+        shared_.emplace_back(memory, unmap{size});
+        return memory;
+    }
+
     static int on_event(void* self, void* data, std::size_t size) {
         (*static_cast<state*>(self)->each_)(data, size);
         return 0;
     }
 
+    struct unmap {
+        std::size_t size;
+        void operator()(void* memory) const noexcept { (void)munmap(memory, size); }
+    };
+
     std::unique_ptr<bpf_object, close_object> object_;
+    std::vector<std::unique_ptr<void, unmap>> shared_;
     std::vector<std::unique_ptr<bpf_link, destroy_link>> links_;
     std::vector<file_descriptor> struct_ops_links_;
     std::unique_ptr<ring_buffer, free_ring> ring_;
@@ -181,6 +202,10 @@ std::uint64_t bpf_module::dropped_count() const noexcept {
 
 int bpf_module::map_named(char const* name) const noexcept {
     return bpf_object__find_map_fd_by_name(state_->object_.get(), name);
+}
+
+void* bpf_module::memory_of(char const* name) {
+    return state_->memory_of(name);
 }
 
 bool bpf_module::put_bytes(int map, void const* key, void const* value) noexcept {

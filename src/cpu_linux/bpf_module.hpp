@@ -49,6 +49,10 @@ class bpf_module {
     /// A map of the object, for the calls below. -1: it has none of that name.
     [[nodiscard]] int map_named(char const* name) const noexcept;
 
+    /// The memory of an array that the program shares with this process (BPF_F_MMAPABLE); it lives as long as this
+    /// object. nullptr: the kernel gives none.
+    [[nodiscard]] void* memory_of(char const* name);
+
     // Of an entry of a map. Whether it was done; errno says why not.
     template <class Key, class Value>
     static bool put(int map, Key const& key, Value const& value) noexcept {

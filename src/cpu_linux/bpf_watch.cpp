@@ -3,32 +3,60 @@
 
 #include "bpf_objects.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace hpcsched::cpu_linux::detail {
+
+namespace {
+
+template <class T>
+[[nodiscard]] T look(T& shared) noexcept {
+    return std::atomic_ref{shared}.load(std::memory_order_acquire);
+}
+
+template <class T>
+void set(T& shared, std::type_identity_t<T> value) noexcept {
+    std::atomic_ref{shared}.store(value, std::memory_order_release);
+}
+
+} // namespace
 
 result<bpf_watch> bpf_watch::load() {
     auto loaded = bpf_module::load("task_watch", task_watch_object());
     if (loaded.has_error()) {
         return loaded.error();
     }
-    return bpf_watch{std::move(*loaded)};
+    auto* const slots = static_cast<watched_process*>(loaded->memory_of("slots"));
+    if (slots == nullptr) {
+        return error{std::string{"BPF: cannot share memory with the program: "} + std::strerror(errno)};
+    }
+    return bpf_watch{std::move(*loaded), slots};
 }
 
-bpf_watch::bpf_watch(bpf_module loaded) noexcept
-    : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")} {}
+bpf_watch::bpf_watch(bpf_module loaded, watched_process* slots) noexcept
+    : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")},
+      slots_{slots} {}
 
-result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat, std::uint32_t tag) {
+result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat, std::uint32_t slot,
+                                   std::uint32_t generation) {
+    if (slot >= capacity) {
+        return error{"BPF: no more than " + std::to_string(capacity) + " processes can be watched at one time"};
+    }
     watched_process entry{};
-    entry.tag = tag;
+    entry.generation = generation;
     std::uint64_t before = 0;
     // A thread that sleeps now counts as such: else the process would never be seen to fall asleep. One that changes
     // between this look and the entry is put right by its next sleep and wake-up.
     auto const add_thread = [&](process_id thread, bool sleeps) {
         entry.runnable += sleeps ? 0 : 1;
+        ++entry.threads;
+        ++entry.had_threads;
         watched_thread const known{
             .since = 0, .counted = read_on_cpu_time(thread), .asleep = sleeps ? 1U : 0U, .cpu = -1};
         before += known.counted;
@@ -42,26 +70,64 @@ result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat,
             add_thread(thread, of_thread && of_thread->state != 'R');
         });
     }
-    if (!bpf_module::put(processes_, static_cast<std::uint32_t>(process), entry)) {
+    slots_[slot] = entry; // nobody knows of it yet; the call below makes it seen
+    if (!bpf_module::put(processes_, static_cast<std::uint32_t>(process), slot)) {
         return error{std::string{"BPF: cannot watch a process: "} + std::strerror(errno)};
     }
     return watch_begin{.cpu_time = duration{static_cast<std::int64_t>(before)}, .asleep = entry.runnable == 0};
 }
 
-void bpf_watch::remove(process_id process) noexcept {
+void bpf_watch::remove(process_id process, std::uint32_t slot) noexcept {
     bpf_module::erase(processes_, static_cast<std::uint32_t>(process));
-    for_each_thread(process,
-                    [&](process_id thread) { bpf_module::erase(threads_, static_cast<std::uint32_t>(thread)); });
+    auto const forget = [this](process_id thread) { bpf_module::erase(threads_, static_cast<std::uint32_t>(thread)); };
+    if (look(slots_[slot].had_threads) == 1) {
+        forget(process); // to list them costs five calls
+    } else {
+        for_each_thread(process, forget);
+    }
 }
 
-std::optional<watch_time> bpf_watch::ran(process_id process) const noexcept {
-    watched_process entry{};
-    if (!bpf_module::get(processes_, static_cast<std::uint32_t>(process), entry)) {
-        return std::nullopt;
+void bpf_watch::rest(std::uint32_t slot) noexcept {
+    set(slots_[slot].is_resting, 1);
+}
+
+bool bpf_watch::renew(std::uint32_t slot, std::uint32_t generation) noexcept {
+    watched_process& entry = slots_[slot];
+    set(entry.generation, generation); // before the look below: what comes after it is told as the new one's
+    set(entry.is_resting, 0);
+    set(entry.first_run, 0);
+    return look(entry.runnable) <= 0;
+}
+
+watch_time bpf_watch::ran(std::uint32_t slot) const noexcept {
+    watched_process& entry = slots_[slot];
+    constexpr int most_tries = 100; // a CPU that a hypervisor has taken away stays amid its writes
+    for (int i = 0; i < most_tries; ++i) {
+        std::uint64_t const ended = look(entry.writes_ended);
+        std::uint64_t const done = look(entry.ran);
+        auto const running = static_cast<std::uint64_t>(look(entry.running));
+        std::uint64_t const began_sum = look(entry.began_sum);
+        if (look(entry.writes_begun) == ended) {
+            auto const at = static_cast<std::uint64_t>(now().time_since_epoch().count());
+            auto const all = static_cast<std::int64_t>(done + running * at - began_sum);
+            return {.ran = duration{all}, .has_moved = look(entry.has_moved) != 0};
+        }
     }
-    auto const at = static_cast<std::uint64_t>(now().time_since_epoch().count());
-    std::uint64_t const ran = entry.ran + static_cast<std::uint64_t>(entry.running) * at - entry.began_sum;
-    return watch_time{.ran = duration{static_cast<std::int64_t>(ran)}, .has_moved = entry.first_run != 0};
+    return {.ran = duration{static_cast<std::int64_t>(look(entry.ran))}, .has_moved = true};
+}
+
+watch_counts bpf_watch::counts(std::uint32_t slot) const noexcept {
+    watched_process& entry = slots_[slot];
+    return {
+        .switches = look(entry.switches), .preemptions = look(entry.preemptions), .migrations = look(entry.migrations)};
+}
+
+std::uint64_t bpf_watch::thread_count(std::uint32_t slot) const noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(look(slots_[slot].threads), 0));
+}
+
+bool bpf_watch::has_exited(std::uint32_t slot) const noexcept {
+    return look(slots_[slot].has_exited) != 0;
 }
 
 } // namespace hpcsched::cpu_linux::detail

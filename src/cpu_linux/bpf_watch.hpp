@@ -28,19 +28,37 @@ struct watch_time {
     bool has_moved = false; ///< it has been seen to come to a CPU or to leave one: `ran` is all
 };
 
-/// The BPF program `task_watch`: it watches the processes that it is given.
+/// What a process has met since it was added.
+struct watch_counts {
+    std::uint32_t switches = 0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t migrations = 0;
+};
+
+/// The BPF program `task_watch`: it watches the processes that it is given, each in a slot of the caller's choice. What
+/// it knows of them is read from memory that the kernel shares, without a system call.
 class bpf_watch {
   public:
+    /// Slots are below this. One that was given up is best used again as late as can be: a CPU may be at it still.
+    static constexpr std::uint32_t capacity = watch_slots;
+
     /// \error the kernel refuses: why, and what would help
     [[nodiscard]] static result<bpf_watch> load();
 
     /// Readable while events are at hand.
     [[nodiscard]] int descriptor() const noexcept { return module_.descriptor(); }
 
-    /// Watches a process from now on; its events carry `tag`.
+    /// Watches a process from now on; its events carry `slot` and `generation`.
     /// \param stat  what /proc says of it
-    [[nodiscard]] result<watch_begin> add(process_id process, process_stat const& stat, std::uint32_t tag);
-    void remove(process_id process) noexcept;
+    [[nodiscard]] result<watch_begin> add(process_id process, process_stat const& stat, std::uint32_t slot,
+                                          std::uint32_t generation);
+    void remove(process_id process, std::uint32_t slot) noexcept;
+
+    /// Of what sleeps and wakes in `slot` nothing is told, until `renew`.
+    void rest(std::uint32_t slot) noexcept;
+
+    /// Events carry `generation` from now on, and all are told. \return whether the process sleeps
+    bool renew(std::uint32_t slot, std::uint32_t generation) noexcept;
 
     /// Calls `each` for every event at hand.
     template <class Each>
@@ -48,18 +66,22 @@ class bpf_watch {
         module_.consume<watch_event>(each);
     }
 
-    /// On-CPU time of a watched process since it was added; nothing where it is gone.
-    [[nodiscard]] std::optional<watch_time> ran(process_id process) const noexcept;
+    /// On-CPU time of the process in `slot` since it was added.
+    [[nodiscard]] watch_time ran(std::uint32_t slot) const noexcept;
+    [[nodiscard]] watch_counts counts(std::uint32_t slot) const noexcept;
+    [[nodiscard]] std::uint64_t thread_count(std::uint32_t slot) const noexcept;
+    [[nodiscard]] bool has_exited(std::uint32_t slot) const noexcept;
 
     /// Events that found the ring buffer full.
     [[nodiscard]] std::uint64_t dropped_count() const noexcept { return module_.dropped_count(); }
 
   private:
-    explicit bpf_watch(bpf_module loaded) noexcept;
+    explicit bpf_watch(bpf_module loaded, watched_process* slots) noexcept;
 
     bpf_module module_;
     int processes_;
     int threads_;
+    watched_process* slots_; ///< the program writes to them, at any time
 };
 
 } // namespace hpcsched::cpu_linux::detail

@@ -9,6 +9,7 @@
 #include "process_stat.hpp"
 #include "thread_list.hpp"
 #include "timespec_of.hpp"
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -80,6 +81,8 @@ class live_kernel::state {
         std::uint32_t const slot = free_slot();
         task& t = tasks_[slot];
         ++t.generation;
+        t.is_resting = false;
+        t.counts_before = {};
         t.process = process;
         t.admitted = now();
         t.started = stat->started;
@@ -95,8 +98,8 @@ class live_kernel::state {
             t.before = std::exchange(t.base, duration{0});
         }
         if (!watched || t.base == unlimited) {
-            if (bpf_) {
-                bpf_->remove(process);
+            if (bpf_ && slot < bpf_->capacity) {
+                bpf_->remove(process, slot);
             }
             forget(slot);
             return error{"process " + std::to_string(process) + " has exited, or this user may not watch it"};
@@ -113,12 +116,50 @@ class live_kernel::state {
     void dismiss(task_id id) noexcept {
         if (task* const t = find(id)) {
             if (bpf_) {
-                bpf_->remove(t->process);
+                bpf_->remove(t->process, id.index);
             }
+            cpu_time_of_others_ += t->is_resting ? duration{0} : cpu_time(*t);
             --alive_;
             forget(id.index);
-            std::erase_if(line_, [id](timed_event const& event) { return concerns(event.what, id); });
+            leave_out(id);
         }
+    }
+
+    void rest(task_id id) noexcept {
+        task* const t = find(id);
+        HPCSCHED_ASSERT(t != nullptr && !t->is_resting);
+        cpu_time_of_others_ += cpu_time(*t);
+        t->is_resting = true;
+        if (bpf_) {
+            bpf_->rest(id.index);
+        }
+        cancel(cpu::cancel_cpu_timer{id});
+        leave_out(id);
+    }
+
+    [[nodiscard]] result<task_id> renew(task_id id) {
+        task* const t = find(id);
+        if (t == nullptr || has_exited(*t, id.index)) {
+            return error{"the process has exited"};
+        }
+        HPCSCHED_ASSERT(t->is_resting);
+        duration const until_now = cpu_time(*t);
+        t->before += until_now;
+        t->base = bpf_ ? t->base - until_now : duration{0};
+        t->admitted = now();
+        t->is_resting = false;
+        ++t->generation;
+        if (bpf_) {
+            t->counts_before = bpf_->counts(id.index);
+            t->asleep = bpf_->renew(id.index, t->generation);
+        } else {
+            auto const stat = detail::read_process_stat(t->process);
+            t->asleep = stat && stat->state != 'R';
+        }
+        if (t->asleep) { // an agent takes who arrives for runnable
+            put(t->admitted, cpu::task_blocked{id_of(id.index), duration{0}});
+        }
+        return id_of(id.index);
     }
 
     [[nodiscard]] std::optional<timed_event> next() {
@@ -154,7 +195,7 @@ class live_kernel::state {
         }
         // Where BPF knows the CPU time exactly, no time can come sooner than if the task had a CPU from now on. Most
         // tasks are done by then, and need no counter of perf, which costs as much as all else together.
-        if (!(bpf_ && !t->overflow.is_open()) && set_overflow(timer.task.index, left)) {
+        if (!bpf_ && set_overflow(timer.task.index, left)) {
             return;
         }
         look_later(timer.task.index, now(), left);
@@ -201,7 +242,9 @@ class live_kernel::state {
         duration before{};                 ///< CPU time that does not count
         duration cpu_timer_at = unlimited; ///< armed for
         bool asleep = false;               ///< as it was told last
-        file_descriptor pidfd;             ///< `polling` only
+        bool is_resting = false;           ///< nothing is told of it but its exit
+        detail::watch_counts counts_before{};
+        file_descriptor pidfd; ///< `polling` only
         detail::overflow_timer overflow;
     };
 
@@ -226,8 +269,8 @@ class live_kernel::state {
             tasks_.emplace_back();
             return static_cast<std::uint32_t>(tasks_.size() - 1);
         }
-        std::uint32_t const slot = free_.back();
-        free_.pop_back();
+        std::uint32_t const slot = free_.front();
+        free_.pop_front();
         return slot;
     }
 
@@ -241,8 +284,25 @@ class live_kernel::state {
         free_.push_back(slot);
     }
 
+    /// Of a task that was ended or laid to rest, what has happened is not told any more.
+    void leave_out(task_id id) noexcept {
+        std::erase_if(line_, [id](timed_event const& event) { return concerns(event.what, id); });
+    }
+
+    [[nodiscard]] bool has_exited(task const& t, std::uint32_t slot) const noexcept {
+        if (bpf_) {
+            return bpf_->has_exited(slot);
+        }
+        pollfd end{.fd = t.pidfd.get(), .events = POLLIN, .revents = 0};
+        return ::poll(&end, 1, 0) != 0;
+    }
+
+    [[nodiscard]] std::uint64_t thread_count(std::uint32_t slot) const noexcept {
+        return bpf_ ? bpf_->thread_count(slot) : detail::thread_count(tasks_[slot].process);
+    }
+
     [[nodiscard]] bool watch_by_bpf(task& t, std::uint32_t slot, detail::process_stat const& stat) {
-        auto const before = bpf_->add(t.process, stat, slot);
+        auto const before = bpf_->add(t.process, stat, slot, t.generation);
         if (before.has_error()) {
             return false;
         }
@@ -269,13 +329,10 @@ class live_kernel::state {
     }
 
     [[nodiscard]] duration cpu_time_by_bpf(task const& t) const noexcept {
-        auto const seen = bpf_->ran(t.process);
-        if (!seen) {
-            return t.base;
-        }
-        duration const clock = seen->has_moved ? unlimited : clock_of(t);
+        detail::watch_time const seen = bpf_->ran(static_cast<std::uint32_t>(&t - tasks_.data()));
+        duration const clock = seen.has_moved ? unlimited : clock_of(t);
         if (clock == unlimited || clock <= t.base) {
-            return t.base + seen->ran;
+            return t.base + seen.ran;
         }
         // On a CPU since before it was admitted: nobody saw it get there. What a hypervisor took meanwhile is not its
         // own.
@@ -306,7 +363,7 @@ class live_kernel::state {
 
     /// Sleeping and waking alternate for an agent, whatever the sensor saw.
     void tell_asleep(std::uint32_t slot, bool asleep, time_point at, duration cpu_time) {
-        if (asleep == std::exchange(tasks_[slot].asleep, asleep)) {
+        if (tasks_[slot].is_resting || asleep == std::exchange(tasks_[slot].asleep, asleep)) {
             return;
         }
         if (asleep) {
@@ -387,41 +444,40 @@ class live_kernel::state {
     }
 
     [[nodiscard]] duration cpu_time_of_all() const noexcept {
-        duration sum = cpu_time_of_exited_;
+        duration sum = cpu_time_of_others_;
         for (task const& t : tasks_) {
-            sum += t.process != 0 ? cpu_time(t) : duration{0};
+            sum += t.process != 0 && !t.is_resting ? cpu_time(t) : duration{0};
         }
         return sum;
     }
 
     void take_from_bpf() {
         bpf_->consume([this](watch_event const& e) {
-            bool const is_current =
-                e.tag < tasks_.size() && tasks_[e.tag].process == static_cast<process_id>(e.process);
-            if (!is_current) {
-                return; // dismissed meanwhile
+            task const* const known = find({e.slot, e.generation});
+            if (known == nullptr) {
+                return; // dismissed or renewed meanwhile
             }
-            task& t = tasks_[e.tag];
+            task const& t = *known;
             time_point const at{duration{static_cast<std::int64_t>(e.at)}};
             duration const ran = t.base + duration{static_cast<std::int64_t>(e.ran)};
             switch (e.kind) {
             case watch_blocked:
-                tell_asleep(e.tag, true, at, ran);
+                tell_asleep(e.slot, true, at, ran);
                 break;
             case watch_woke:
-                tell_asleep(e.tag, false, at, ran);
+                tell_asleep(e.slot, false, at, ran);
                 break;
             case watch_exited:
-                end(e.tag, at,
+                end(e.slot, at,
                     {.process = t.process,
                      .admitted = t.admitted,
                      .first_run =
                          e.first_run == 0 ? never : time_point{duration{static_cast<std::int64_t>(e.first_run)}},
                      .exit = at,
                      .cpu_time = ran,
-                     .context_switches = e.switches,
-                     .preemptions = e.preemptions,
-                     .migrations = e.migrations});
+                     .context_switches = e.switches - t.counts_before.switches,
+                     .preemptions = e.preemptions - t.counts_before.preemptions,
+                     .migrations = e.migrations - t.counts_before.migrations});
                 break;
             default:
                 break;
@@ -464,7 +520,7 @@ class live_kernel::state {
 
     void end(std::uint32_t slot, time_point at, live_record record) {
         record.cpu_time = std::max(record.cpu_time, tasks_[slot].base);
-        cpu_time_of_exited_ += record.cpu_time;
+        cpu_time_of_others_ += tasks_[slot].is_resting ? duration{0} : record.cpu_time;
         put(at, live_exit{cpu::task_exited{id_of(slot), record.cpu_time}, record});
         --alive_;
         forget(slot);
@@ -474,7 +530,7 @@ class live_kernel::state {
 
     /// Has the kernel tell when a task has received so much more. \return whether it will: not of several threads
     [[nodiscard]] bool set_overflow(std::uint32_t slot, duration left) noexcept {
-        if (detail::thread_count(tasks_[slot].process) > 1) {
+        if (thread_count(slot) > 1) {
             return false;
         }
         return tasks_[slot].overflow.is_open() ? tasks_[slot].overflow.set(left) : open_overflow(slot, left);
@@ -531,7 +587,7 @@ class live_kernel::state {
 
     /// A look at the CPU timer of a task where the time left could have passed at the earliest.
     void look_later(std::uint32_t slot, time_point at, duration left) {
-        std::uint64_t const threads = std::max<std::uint64_t>(detail::thread_count(tasks_[slot].process), 1);
+        std::uint64_t const threads = std::max<std::uint64_t>(thread_count(slot), 1);
         looks_.arm(timer_id{slot}, at + std::max(left / static_cast<std::int64_t>(threads), shortest_look));
     }
 
@@ -576,13 +632,13 @@ class live_kernel::state {
     time_point clock_at_ = never; ///< what the clock is set to
     time_point poll_at_ = never;
     std::vector<task> tasks_;
-    std::vector<std::uint32_t> free_;
+    std::deque<std::uint32_t> free_;         ///< the longest free first: see bpf_watch::capacity
     std::vector<std::uint32_t> overflowing_; ///< slots whose task has an overflow timer
     detail::agent_timers looks_;             ///< at CPU timers that no overflow tells of; by slot
     std::deque<timed_event> line_;
     bool has_collected_ = false; ///< and what was collected is not all taken, or was just now
     time_point last_{};
-    duration cpu_time_of_exited_{};
+    duration cpu_time_of_others_{}; ///< of tasks that are over
     std::uint64_t dropped_ = 0;
 };
 
@@ -610,6 +666,12 @@ result<task_id> live_kernel::admit(process_id process, counted_from from) {
 }
 void live_kernel::dismiss(task_id task) noexcept {
     state_->dismiss(task);
+}
+void live_kernel::rest(task_id task) noexcept {
+    state_->rest(task);
+}
+result<task_id> live_kernel::renew(task_id resting) {
+    return state_->renew(resting);
 }
 std::optional<timed_event> live_kernel::next() {
     return state_->next();

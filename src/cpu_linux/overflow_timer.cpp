@@ -55,14 +55,17 @@ overflow_timer::overflow_timer(process_id process, duration remaining) noexcept 
         pages_ = nullptr;
         counter_ = file_descriptor{};
     }
+    is_set_ = counter_.is_open();
 }
 
 overflow_timer::overflow_timer(overflow_timer&& other) noexcept
-    : counter_{std::move(other.counter_)}, pages_{std::exchange(other.pages_, nullptr)} {}
+    : counter_{std::move(other.counter_)}, pages_{std::exchange(other.pages_, nullptr)},
+      is_set_{std::exchange(other.is_set_, false)} {}
 
 overflow_timer& overflow_timer::operator=(overflow_timer&& other) noexcept {
     std::swap(counter_, other.counter_);
     std::swap(pages_, other.pages_);
+    std::swap(is_set_, other.is_set_);
     return *this;
 }
 
@@ -74,12 +77,15 @@ overflow_timer::~overflow_timer() {
 
 bool overflow_timer::set(duration remaining) noexcept {
     std::uint64_t period = period_of(remaining);
-    return ioctl(counter_.get(), PERF_EVENT_IOC_PERIOD, &period) == 0 &&
-           ioctl(counter_.get(), PERF_EVENT_IOC_ENABLE, 0) == 0;
+    is_set_ = ioctl(counter_.get(), PERF_EVENT_IOC_PERIOD, &period) == 0 &&
+              ioctl(counter_.get(), PERF_EVENT_IOC_ENABLE, 0) == 0;
+    return is_set_;
 }
 
 void overflow_timer::cancel() noexcept {
-    (void)ioctl(counter_.get(), PERF_EVENT_IOC_DISABLE, 0);
+    if (std::exchange(is_set_, false)) { // a call for nothing costs an interrupt of another CPU
+        (void)ioctl(counter_.get(), PERF_EVENT_IOC_DISABLE, 0);
+    }
 }
 
 bool overflow_timer::take_firing() noexcept {

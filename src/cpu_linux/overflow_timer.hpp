@@ -38,6 +38,7 @@ class overflow_timer {
   private:
     file_descriptor counter_;
     void* pages_ = nullptr; ///< where the kernel notes overflows; without it, poll(2) tells of none
+    bool is_set_ = false;
 };
 
 } // namespace hpcsched::cpu_linux::detail

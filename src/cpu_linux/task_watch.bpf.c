@@ -5,7 +5,8 @@
  * own, because a switch can go by untold: on a Linux 6.18 a few in ten thousand did, and no miss was counted.
  *
  * It names only the members that it reads; where they lie, the loader takes from the running kernel's BTF (CO-RE), so
- * that the machine which builds needs none. Which processes are watched, the map `processes` says. */
+ * that the machine which builds needs none. Which processes are watched, the map `processes`
+ * says; what is known of them lies in `slots`, where the loader reads it without a call. */
 #include <stdbool.h>
 
 #include <linux/bpf.h>
@@ -39,11 +40,19 @@ enum { task_dead = 0x80 }; /* TASK_DEAD of include/linux/sched.h */
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 65536);
+    __uint(max_entries, watch_slots);
     __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, __u32);   /* thread group id */
+    __type(value, __u32); /* slot */
+} processes SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, watch_slots);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
     __type(value, struct watched_process);
-} processes SEC(".maps");
+} slots SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -60,7 +69,19 @@ struct {
 
 __u64 dropped = 0; /* events that found the ring buffer full */
 
-static void tell(struct watched_process* p, __u32 process, __u32 kind, __u64 now) {
+static struct watched_process* watched(__u32 process, __u32* slot) {
+    __u32 const* found = bpf_map_lookup_elem(&processes, &process);
+    if (found == 0) {
+        return 0;
+    }
+    *slot = *found;
+    return bpf_map_lookup_elem(&slots, slot);
+}
+
+static void tell(struct watched_process* p, __u32 slot, __u32 kind, __u64 now) {
+    if (p->is_resting && kind != watch_exited) {
+        return;
+    }
     struct watch_event* e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
     if (e == 0) {
         __sync_fetch_and_add(&dropped, 1);
@@ -69,12 +90,12 @@ static void tell(struct watched_process* p, __u32 process, __u32 kind, __u64 now
     e->at = now;
     e->ran = p->ran + (__u64)p->running * now - p->began_sum;
     e->first_run = p->first_run;
-    e->tag = p->tag;
+    e->slot = slot;
+    e->generation = p->generation;
     e->kind = kind;
     e->switches = p->switches;
     e->preemptions = p->preemptions;
     e->migrations = p->migrations;
-    e->process = process;
     bpf_ringbuf_submit(e, 0);
 }
 
@@ -100,16 +121,20 @@ static void end_run(struct watched_process* p, struct watched_thread* t) {
 static void leave_cpu(struct task_struct* task, bool sleeps, bool dies, __u64 now) {
     __u32 process = task->tgid;
     __u32 thread = task->pid;
-    struct watched_process* p = bpf_map_lookup_elem(&processes, &process);
+    __u32 slot = 0;
+    struct watched_process* p = watched(process, &slot);
     struct watched_thread* t = p == 0 ? 0 : entry_of(thread);
     if (t == 0) {
         return;
     }
     __u64 ran = task->se.sum_exec_runtime - t->counted;
-    __sync_fetch_and_add(&p->ran, ran);
     t->counted += ran;
-    p->first_run = p->first_run == 0 ? now - ran : p->first_run; /* nobody saw it get here */
+    __sync_fetch_and_add(&p->writes_begun, 1);
+    __sync_fetch_and_add(&p->ran, ran);
     end_run(p, t);
+    p->has_moved = 1;
+    __sync_fetch_and_add(&p->writes_ended, 1);
+    p->first_run = p->first_run == 0 ? now - ran : p->first_run; /* nobody saw it get here */
     if (!dies) {
         __sync_fetch_and_add(&p->switches, 1);
         if (!sleeps) {
@@ -121,20 +146,22 @@ static void leave_cpu(struct task_struct* task, bool sleeps, bool dies, __u64 no
     bool none_left = __sync_fetch_and_add(&p->runnable, -1) == 1;
     if (dies) {
         bpf_map_delete_elem(&threads, &thread);
+        __sync_fetch_and_add(&p->threads, -1);
         if (task->signal->live.counter == 0) {
-            tell(p, process, watch_exited, now);
+            p->has_exited = 1;
             bpf_map_delete_elem(&processes, &process);
+            tell(p, slot, watch_exited, now); /* the last of all: the loader may give the slot to another now */
             return;
         }
     }
     if (none_left) {
-        tell(p, process, watch_blocked, now);
+        tell(p, slot, watch_blocked, now);
     }
 }
 
 static void enter_cpu(struct task_struct* task, __u64 now) {
-    __u32 process = task->tgid;
-    struct watched_process* p = bpf_map_lookup_elem(&processes, &process);
+    __u32 slot = 0;
+    struct watched_process* p = watched(task->tgid, &slot);
     struct watched_thread* t = p == 0 ? 0 : entry_of(task->pid);
     if (t == 0) {
         return;
@@ -143,14 +170,17 @@ static void enter_cpu(struct task_struct* task, __u64 now) {
     if (t->cpu >= 0 && t->cpu != cpu) {
         __sync_fetch_and_add(&p->migrations, 1);
     }
-    end_run(p, t); /* one whose end nobody saw */
-    t->cpu = cpu;
-    t->since = now;
     if (p->first_run == 0) {
         p->first_run = now;
     }
+    t->cpu = cpu;
+    __sync_fetch_and_add(&p->writes_begun, 1);
+    end_run(p, t); /* one whose end nobody saw */
+    t->since = now;
     __sync_fetch_and_add(&p->began_sum, now);
     __sync_fetch_and_add(&p->running, 1);
+    p->has_moved = 1;
+    __sync_fetch_and_add(&p->writes_ended, 1);
 }
 
 SEC("tp_btf/sched_switch")
@@ -164,16 +194,16 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
 
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct* task) {
-    __u32 process = task->tgid;
     __u32 thread = task->pid;
-    struct watched_process* p = bpf_map_lookup_elem(&processes, &process);
+    __u32 slot = 0;
+    struct watched_process* p = watched(task->tgid, &slot);
     struct watched_thread* t = p == 0 ? 0 : bpf_map_lookup_elem(&threads, &thread);
     if (t == 0 || t->asleep == 0) {
         return 0; /* it had not left its CPU yet, or never slept under our eyes */
     }
     t->asleep = 0;
     if (__sync_fetch_and_add(&p->runnable, 1) == 0) {
-        tell(p, process, watch_woke, bpf_ktime_get_ns());
+        tell(p, slot, watch_woke, bpf_ktime_get_ns());
     }
     return 0;
 }
@@ -181,13 +211,15 @@ int BPF_PROG(on_wakeup, struct task_struct* task) {
 /* A new thread of a steered process is runnable at once; the process is, if it was not. */
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_new_thread, struct task_struct* task) {
-    __u32 process = task->tgid;
-    struct watched_process* p = bpf_map_lookup_elem(&processes, &process);
+    __u32 slot = 0;
+    struct watched_process* p = watched(task->tgid, &slot);
     if (p == 0 || entry_of(task->pid) == 0) {
         return 0;
     }
+    __sync_fetch_and_add(&p->threads, 1);
+    __sync_fetch_and_add(&p->had_threads, 1);
     if (__sync_fetch_and_add(&p->runnable, 1) == 0) {
-        tell(p, process, watch_woke, bpf_ktime_get_ns());
+        tell(p, slot, watch_woke, bpf_ktime_get_ns());
     }
     return 0;
 }

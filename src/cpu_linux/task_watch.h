@@ -5,18 +5,28 @@
 
 #include <linux/types.h>
 
-/* One steered process, all its threads together; the key is its thread group id. Times are CLOCK_MONOTONIC, ns. */
+/* One steered process, all its threads together, in a slot of an array that the loader maps. Times are
+ * CLOCK_MONOTONIC, ns. */
 struct watched_process {
-    __u64 ran;         /* on-CPU time since it was admitted, the runs under way not counted */
+    __u64 writes_begun; /* changes of the times below; where as many have ended, what was read between is of one moment */
+    __u64 writes_ended;
+    __u64 ran;         /* on-CPU time since it was added, the runs under way not counted */
     __u64 began_sum;   /* sum of the beginnings of the runs under way */
     __u64 first_run;   /* 0: not yet */
     __s64 running;     /* threads on a CPU */
     __s64 runnable;    /* threads that are on a CPU or wait for one */
-    __u32 tag;         /* the loader's, echoed in every event */
+    __s64 threads;     /* that live */
+    __u32 generation;  /* the loader's, echoed in every event */
+    __u32 is_resting;  /* the loader's: its sleeping and waking are not told */
+    __u32 has_moved;   /* it was seen to come to a CPU or to leave one */
+    __u32 has_exited;  /* the last thread left its CPU for good */
+    __u32 had_threads; /* all that it ever had */
     __u32 switches;    /* times a thread left its CPU, its last time not counted */
     __u32 preemptions; /* of these, against its will */
     __u32 migrations;  /* runs that began on another CPU than the thread's run before */
 };
+
+enum { watch_slots = 65536 }; /* processes at one time */
 
 /* One thread of a steered process; the key is its thread id. */
 struct watched_thread {
@@ -36,12 +46,12 @@ struct watch_event {
     __u64 at;
     __u64 ran;
     __u64 first_run;
-    __u32 tag;
+    __u32 slot;
+    __u32 generation;
     __u32 kind; /* enum watch_kind */
     __u32 switches;
     __u32 preemptions;
     __u32 migrations;
-    __u32 process; /* thread group id */
 };
 
 #endif

@@ -105,6 +105,37 @@ TEST_CASE("attachment: a platform reports the invocations of a worker, one after
     CHECK(figures_of(attached, "second")->finished == 1);
 }
 
+TEST_CASE("attachment: a worker that dies between two invocations is forgotten, and one of its name is another") {
+    auto attached = std::move(attachment<cpu::hands_off>::start(cpu::hands_off{}).value());
+    test::child worker{&test::idle_for_ever};
+    cpu_linux::process_id const process = worker.get();
+    REQUIRE(attached.begin(process, "f").has_value());
+    CHECK(attached.end(process));
+    CHECK(attached.steered().task_count() == 1); // at rest
+    worker.kill();
+    worker.wait();
+    CHECK(attached.begin(process, "f").has_error());
+    work_until(attached, [&] { return attached.steered().task_count() == 0; });
+    CHECK(figures_of(attached, "f")->finished == 1);
+    CHECK(figures_of(attached, "f")->running == 0);
+}
+
+TEST_CASE("attachment: a worker has its own scheduling between its invocations, and the agent's in each") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::child const worker{&test::burn_for_ever};
+    auto attached = std::move(attachment<cpu::serpt>::start(cpu::serpt{}).value());
+    auto const policy = [&] { return cpu_linux::get_scheduling(worker.get()).value().policy; };
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(attached.begin(worker.get(), "f").has_value());
+        CHECK(policy() == cpu::sched_policy::fifo);
+        CHECK(attached.end(worker.get()));
+        CHECK(policy() == cpu::sched_policy::normal);
+    }
+    CHECK(attached.steered().task_count() == 1);
+}
+
 TEST_CASE("attachment: many that start, sleep and are moved from name to name at once leave the agent in order") {
     if (!test::real_time_is_allowed()) {
         HPCSCHED_SKIP(test::no_real_time);

@@ -269,6 +269,79 @@ TEST_CASE("live kernel: a process that is gone is not admitted, one that is dism
     }
 }
 
+TEST_CASE("live kernel: a worker at rest is not heard of, and its next task has no CPU time of what it did before") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost unheard;
+        test::signpost go;
+        test::child worker{[&] {
+            test::burn(60ms);
+            (void)unheard.await();
+            test::burn(100ms);
+            (void)go.await();
+            test::burn(130ms);
+        }};
+        task_id const first = kernel.admit(worker.get()).value();
+        (void)events_until(kernel, [&](auto const& event) {
+            return is<cpu::task_blocked>(event) && cpu_linux::cpu_time_of(worker.get()) >= 60ms;
+        });
+        kernel.rest(first);
+        CHECK(kernel.task_count() == 1);
+        unheard.raise();
+        CHECK(test::eventually([&] { return cpu_linux::cpu_time_of(worker.get()) >= 100ms; }));
+        kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now() + 20ms});
+        CHECK(events_until(kernel, &is<cpu::timer_fired>).size() == 1);
+
+        task_id const second = kernel.renew(first).value();
+        CHECK(second != first);
+        CHECK(kernel.cpu_time(second).value() < 5ms);
+        CHECK_FALSE(kernel.cpu_time(first).has_value());
+        CHECK(kernel.process_of(second).value().id == worker.get());
+        go.raise();
+        auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
+        CHECK(std::get<cpu::task_blocked>(events.front().what).task == second); // it slept when it was renewed
+        CHECK(std::get<cpu::task_woke>(events.at(1).what).task == second);
+        auto const& end = last<cpu_linux::live_exit>(events);
+        CHECK(end.event.task == second);
+        CHECK(end.event.cpu_time >= 25ms);
+        CHECK(end.event.cpu_time < 60ms);
+        CHECK(kernel.renew(second).has_error());
+    }
+}
+
+TEST_CASE("live kernel: the exit of a worker at rest is told, and nothing runs in it afterwards") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::child worker{&test::idle_for_ever};
+        task_id const task = kernel.admit(worker.get()).value();
+        kernel.rest(task);
+        worker.kill();
+        worker.wait();
+        CHECK(kernel.renew(task).has_error()); // before it is told
+        auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
+        CHECK(last<cpu_linux::live_exit>(events).event.task == task);
+        CHECK(kernel.task_count() == 0);
+    }
+}
+
+TEST_CASE("live kernel: all tasks' CPU time holds that of those that are over, at rest or dismissed") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::child const one{&test::burn_for_ever};
+        test::child const other{&test::burn_for_ever};
+        task_id const rests = kernel.admit(one.get()).value();
+        task_id const leaves = kernel.admit(other.get()).value();
+        CHECK(test::has_run_for(one.get(), 30ms));
+        CHECK(test::has_run_for(other.get(), 30ms));
+        kernel.rest(rests);
+        kernel.dismiss(leaves);
+        (void)kernel.renew(rests).value();
+        kernel.arm(cpu::arm_timer{timer_id{1}, cpu_linux::now()});
+        auto const events = events_until(kernel, &is<cpu::timer_fired>);
+        CHECK(last<cpu::timer_fired>(events).cpu_time_of_all >= 60ms);
+    }
+}
+
 TEST_CASE("live kernel: ids are used again, with another generation") {
     live_kernel kernel = opened(sensors().back());
     test::child first{&test::idle_for_ever};

@@ -117,24 +117,18 @@ class attachment {
         return admit(process, function, counted_from::admission);
     }
 
-    /// The invocation that `process` runs ends, and the process lives on. \return whether it ran one
+    /// The invocation that `process` runs ends, and the process lives on, watched until the next. \return whether it
+    /// ran one
     bool end(process_id process) {
-        auto const known = task_of_.find(process);
-        if (known == task_of_.end()) {
-            return false;
+        auto const task = take_running(process);
+        if (task) {
+            auto const cpu_time = steered_.rest(*task);
+            count_end(*task, cpu_time);
+            if (cpu_time) {
+                resting_[process] = *task;
+            }
         }
-        task_id const task = known->second;
-        task_of_.erase(known);
-        auto const ran = invocations_.find(task);
-        function_figures& function = functions_[ran->second.function.value];
-        --function.running;
-        if (auto const cpu_time = steered_.release(task)) {
-            ++function.finished;
-            function.cpu_time += *cpu_time;
-            function.turnaround += now() - ran->second.begin;
-        }
-        invocations_.erase(ran);
-        return true;
+        return task.has_value();
     }
 
     /// All functions seen so far, by their `function_id`.
@@ -189,7 +183,9 @@ class attachment {
             if (facts.has_error() || (name && functions_[before.value].name == *name)) {
                 return; // its exit is told by the steering
             }
-            end(process);
+            if (auto const task = take_running(process)) { // it is somebody else now
+                count_end(*task, steered_.release(*task));
+            }
         }
         if (name) {
             (void)admit(process, *name, counted_from::start); // if it is gone by now, so be it
@@ -203,7 +199,10 @@ class attachment {
             functions_.push_back({.name = name});
         }
         time_point const begin = now();
-        auto const task = steered_.admit(process, function, from);
+        auto task = renew(process, function);
+        if (task.has_error()) {
+            task = steered_.admit(process, function, from);
+        }
         if (task.has_value()) {
             task_of_[process] = *task;
             invocations_[*task] = {process, function, begin};
@@ -212,7 +211,45 @@ class attachment {
         return task;
     }
 
+    /// \error it does not rest
+    result<task_id> renew(process_id process, function_id function) {
+        auto const rests = resting_.find(process);
+        if (rests == resting_.end()) {
+            return error{"does not rest"};
+        }
+        task_id const task = rests->second;
+        resting_.erase(rests);
+        return steered_.renew(task, function);
+    }
+
+    /// The task that `process` runs, which is none any more.
+    std::optional<task_id> take_running(process_id process) {
+        auto const known = task_of_.find(process);
+        if (known == task_of_.end()) {
+            return std::nullopt;
+        }
+        task_id const task = known->second;
+        task_of_.erase(known);
+        return task;
+    }
+
+    /// \param cpu_time  nothing: it is gone, and nobody knows what it had
+    void count_end(task_id task, std::optional<duration> cpu_time) {
+        auto const ran = invocations_.find(task);
+        function_figures& function = functions_[ran->second.function.value];
+        --function.running;
+        if (cpu_time) {
+            ++function.finished;
+            function.cpu_time += *cpu_time;
+            function.turnaround += now() - ran->second.begin;
+        }
+        invocations_.erase(ran);
+    }
+
     void count_exit(task_id task, live_record const& record) {
+        if (auto const rests = resting_.find(record.process); rests != resting_.end() && rests->second == task) {
+            resting_.erase(rests);
+        }
         auto const ran = invocations_.find(task);
         if (ran == invocations_.end()) {
             return;
@@ -237,6 +274,7 @@ class attachment {
     std::map<std::string, function_id> ids_;
     std::vector<function_figures> functions_;
     std::map<process_id, task_id> task_of_;
+    std::map<process_id, task_id> resting_; ///< the last task of those that serve one after the other
     std::map<task_id, invocation> invocations_;
 };
 

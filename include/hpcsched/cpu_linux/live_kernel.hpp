@@ -85,6 +85,17 @@ class live_kernel {
     /// Forgets a task without waiting for its exit.
     void dismiss(task_id task) noexcept;
 
+    /// Ends a task whose process lives on and may serve another: nothing is told of it any more but its exit, as that
+    /// of the same task.
+    /// \pre the task is watched, and does not rest
+    void rest(task_id task) noexcept;
+
+    /// Another task of a process that rests, with no CPU time yet. Costs no system call where BPF watches, unlike
+    /// `admit`.
+    /// \return its id; its `task_arrived` is the caller's to tell
+    /// \error the process is gone
+    [[nodiscard]] result<task_id> renew(task_id resting);
+
     /// The next event at hand, if there is one. Does not wait. What happens while a caller takes event after event may
     /// be left for the next time: the descriptor is readable then.
     [[nodiscard]] std::optional<timed_event> next();
@@ -103,7 +114,7 @@ class live_kernel {
     /// The process of a task; nothing where it is gone.
     [[nodiscard]] std::optional<process_key> process_of(task_id task) const noexcept;
 
-    /// Tasks watched now.
+    /// Tasks watched now, those at rest included.
     [[nodiscard]] std::size_t task_count() const noexcept;
 
     /// Events that the kernel could not hand over since the start, because this program was too slow. Exits among them

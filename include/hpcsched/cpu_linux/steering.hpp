@@ -104,23 +104,7 @@ class steering {
     /// \error the process is gone, or this user may not watch it
     result<task_id> admit(process_id process, function_id function, counted_from from = counted_from::start) {
         HPCSCHED_ASSERT(is_on_);
-        auto const id = kernel_.admit(process, from);
-        if (id.has_error()) {
-            return id.error();
-        }
-        entry task{.process = *kernel_.process_of(*id)};
-        if (auto const found = get_scheduling(process); found.has_value()) {
-            task.original = *found;
-        }
-        if constexpr (class_backend<Backend>) {
-            if (guard_) {
-                guard_->note(id->index, task.process, task.original);
-            }
-            count(backend_.admit(process));
-        }
-        tasks_.insert(*id, task);
-        tell(cpu::task_arrived{*id, function, kernel_.cpu_time(*id).value_or(duration{0})}, now());
-        return *id;
+        return begin(kernel_.admit(process, from), function);
     }
 
     /// Ends the steering of one task, whose process lives on: it gets its own scheduling back. The agent is told that
@@ -138,6 +122,28 @@ class steering {
         }
         kernel_.dismiss(id);
         return cpu_time;
+    }
+
+    /// `release` of a task whose process may be given another by `renew`: it stays watched, at no cost.
+    /// \return its CPU time; nothing where it is gone
+    std::optional<duration> rest(task_id id) {
+        auto const cpu_time = kernel_.cpu_time(id);
+        entry* const task = tasks_.find(id);
+        if (!cpu_time || task == nullptr) {
+            return std::nullopt;
+        }
+        tell(cpu::task_exited{id, *cpu_time}, now());
+        give_back(id, *task);
+        tasks_.erase(id);
+        kernel_.rest(id);
+        return cpu_time;
+    }
+
+    /// `admit` of a process that rests, for what it does from now on; costs a third of it.
+    /// \error the process is gone
+    result<task_id> renew(task_id resting, function_id function) {
+        HPCSCHED_ASSERT(is_on_);
+        return begin(kernel_.renew(resting), function);
     }
 
     /// Handles all events at hand; does not wait.
@@ -211,23 +217,48 @@ class steering {
         : agent_{std::move(agent)}, backend_{std::move(backend)}, kernel_{std::move(kernel)}, guard_{std::move(guard)} {
     }
 
+    result<task_id> begin(result<task_id> const& id, function_id function) {
+        if (id.has_error()) {
+            return id.error();
+        }
+        entry task{.process = *kernel_.process_of(*id)};
+        if (auto const found = get_scheduling(task.process.id); found.has_value()) {
+            task.original = *found;
+        }
+        if constexpr (class_backend<Backend>) {
+            if (guard_) {
+                guard_->note(id->index, task.process, task.original);
+            }
+            count(backend_.admit(task.process.id));
+        }
+        tasks_.insert(*id, task);
+        tell(cpu::task_arrived{*id, function, kernel_.cpu_time(*id).value_or(duration{0})}, now());
+        return *id;
+    }
+
     template <class Event, class Observer>
     void handle(Event const& event, time_point at, Observer& observer) {
         if constexpr (std::is_same_v<Event, live_exit>) {
-            if (guard_ && tasks_.contains(event.event.task)) {
-                guard_->strike(event.event.task.index);
+            if (tasks_.contains(event.event.task)) { // else it was at rest
+                end(event.event, at);
             }
-            tell(event.event, at);
-            if constexpr (class_backend<Backend>) {
-                if (entry const* const task = tasks_.find(event.event.task)) {
-                    backend_.forget(task->process.id);
-                }
-            }
-            tasks_.erase(event.event.task);
             observer(event.event.task, event.record);
         } else {
             tell(event, at);
         }
+    }
+
+    void end(cpu::task_exited const& event, time_point at) {
+        if (guard_) {
+            guard_->strike(event.task.index);
+        }
+        tell(event, at);
+        if constexpr (class_backend<Backend>) {
+            if (entry const* const task = tasks_.find(event.task)) {
+                backend_.forget(task->process.id);
+            }
+        }
+        tasks_.erase(event.task);
     }
 
     template <class Event>
