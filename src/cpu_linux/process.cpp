@@ -142,6 +142,20 @@ outcome set_affinity(process_id process, cpu::cpu_mask const& cpus) noexcept {
     });
 }
 
+result<cpu::cpu_mask> get_affinity(process_id process) {
+    cpu_set_t set;
+    if (sched_getaffinity(process, sizeof set, &set) != 0) {
+        return error{"process " + std::to_string(process) + ": " + std::strerror(errno)};
+    }
+    cpu::cpu_mask found;
+    for (std::uint32_t i = 0; i < cpu::cpu_mask::cpu_count_max; ++i) {
+        if (CPU_ISSET(i, &set)) {
+            found.add(cpu_id{i});
+        }
+    }
+    return found;
+}
+
 duration cpu_time_of(process_id process) noexcept {
     clockid_t clock{};
     timespec t{};

@@ -30,6 +30,8 @@ struct noted_process {
     std::atomic<process_id> process; ///< 0: nothing
     std::uint64_t started;           ///< tells it from a later process of the same id
     scheduling original;
+    std::atomic<bool> has_cpus;
+    cpu::cpu_mask cpus; ///< where it has
 };
 
 constexpr std::size_t table_size = watchdog::capacity * sizeof(noted_process);
@@ -38,6 +40,9 @@ void restore_all(noted_process const* table) noexcept {
     for (std::size_t i = 0; i < watchdog::capacity; ++i) {
         process_id const process = table[i].process.load(std::memory_order_acquire);
         if (process != 0 && key_of(process).started == table[i].started) {
+            if (table[i].has_cpus.load(std::memory_order_acquire)) {
+                (void)set_affinity(process, table[i].cpus);
+            }
             (void)set_scheduling(process, table[i].original);
         }
     }
@@ -97,6 +102,28 @@ class watchdog::state {
         munmap(table, table_size);
     }
 
+    [[nodiscard]] result<void> start_child() {
+        int ready[2]{};
+        if (pipe2(ready, O_CLOEXEC) != 0) {
+            return error{std::string{"watchdog: no pipe: "} + std::strerror(errno)};
+        }
+        pid_t const self = getpid();
+        child = fork();
+        if (child == 0) {
+            watch(self, table);
+        }
+        int const why = errno;
+        close(ready[1]);
+        if (child > 0) {
+            // Until it is at its post: it begins as an ordinary process, which a steered one could keep from running.
+            char nothing = 0;
+            while (read(ready[0], &nothing, 1) < 0 && errno == EINTR) {
+            }
+        }
+        close(ready[0]);
+        return child > 0 ? result<void>{} : error{std::string{"watchdog: no process: "} + std::strerror(why)};
+    }
+
     noted_process* table;
     process_id child = 0;
 };
@@ -108,26 +135,8 @@ result<watchdog> watchdog::start() {
         return error{std::string{"watchdog: no shared memory: "} + std::strerror(errno)};
     }
     auto made = std::make_unique<state>(static_cast<noted_process*>(memory));
-    int ready[2]{};
-    if (pipe2(ready, O_CLOEXEC) != 0) {
-        return error{std::string{"watchdog: no pipe: "} + std::strerror(errno)};
-    }
-    pid_t const self = getpid();
-    made->child = fork();
-    if (made->child == 0) {
-        watch(self, made->table);
-    }
-    int const why = errno;
-    close(ready[1]);
-    if (made->child > 0) {
-        // Until it is at its post: it begins as an ordinary process, which a steered one could keep from running.
-        char nothing = 0;
-        while (read(ready[0], &nothing, 1) < 0 && errno == EINTR) {
-        }
-    }
-    close(ready[0]);
-    if (made->child < 0) {
-        return error{std::string{"watchdog: no process: "} + std::strerror(why)};
+    if (auto const started = made->start_child(); started.has_error()) {
+        return started.error();
     }
     return watchdog{std::move(made)};
 }
@@ -148,8 +157,20 @@ void watchdog::note(std::size_t slot, process_key process, scheduling const& ori
     entry.process.store(process.id, std::memory_order_release);
 }
 
+void watchdog::note_cpus(std::size_t slot, cpu::cpu_mask const& cpus) noexcept {
+    HPCSCHED_ASSERT(slot < capacity && state_->table[slot].process.load(std::memory_order_relaxed) != 0);
+    state_->table[slot].cpus = cpus;
+    state_->table[slot].has_cpus.store(true, std::memory_order_release);
+}
+
+result<void> watchdog::revive() {
+    bool const is_dead = waitpid(state_->child, nullptr, WNOHANG) != 0; // or somebody else has waited for it
+    return is_dead ? state_->start_child() : result<void>{};
+}
+
 void watchdog::strike(std::size_t slot) noexcept {
     HPCSCHED_ASSERT(slot < capacity);
+    state_->table[slot].has_cpus.store(false, std::memory_order_relaxed);
     state_->table[slot].process.store(0, std::memory_order_release);
 }
 

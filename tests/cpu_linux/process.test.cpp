@@ -39,6 +39,7 @@ TEST_CASE("process: a request for one that has exited comes back as gone") {
     CHECK(cpu_linux::set_scheduling(process, {.nice = 3}) == outcome::gone);
     CHECK(cpu_linux::set_affinity(process, cpu::cpu_mask::all()) == outcome::gone);
     CHECK(cpu_linux::get_scheduling(process).has_error());
+    CHECK(cpu_linux::get_affinity(process).has_error());
     CHECK(cpu_linux::cpu_time_of(process) == unlimited);
 }
 
@@ -63,6 +64,7 @@ TEST_CASE("process: every thread of a process gets what was asked for it") {
     CHECK(sched_getaffinity(other, sizeof set, &set) == 0);
     CHECK(CPU_COUNT(&set) == 1);
     CHECK(CPU_ISSET(0, &set));
+    CHECK(cpu_linux::get_affinity(subject.get()).value() == first);
 }
 
 TEST_CASE("process: what a real-time process forks starts in the default") {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "child.hpp"
+#include <signal.h>
 #include <skip.hpp>
 
 #include <algorithm>
@@ -146,6 +147,68 @@ TEST_CASE("steering: the commands of one event reach the kernel as one request, 
     if (cpu_linux::probe_kernel().raise_nice.works) {
         CHECK(cpu_linux::get_scheduling(subject.get()).value().nice == cpu::nice_min);
     }
+}
+
+/// Has who arrives on CPU 0, and lets who wakes go where it likes.
+struct pinning : cpu::hands_off {
+    using cpu::hands_off::handle;
+    void handle(cpu::task_arrived const& e, time_point, cpu::command_sink& out) noexcept {
+        out.append(cpu::set_affinity{e.task, cpu::cpu_mask::range(cpu_id{0}, 1)});
+    }
+    void handle(cpu::task_woke const& e, time_point, cpu::command_sink& out) noexcept {
+        out.append(cpu::set_affinity{e.task, cpu::cpu_mask::all()});
+    }
+};
+static_assert(cpu::scheduling_agent<pinning>);
+
+TEST_CASE("steering: an agent chooses among the CPUs that a process had, and it has them back in the end") {
+    cpu::cpu_mask const all = cpu_linux::get_affinity(cpu_linux::own_process()).value();
+    cpu::cpu_mask const first = cpu::cpu_mask::range(cpu_id{0}, 1);
+    cpu::cpu_mask const second = cpu::cpu_mask::range(cpu_id{1}, 1);
+    if (!all.contains(cpu_id{0}) || !all.contains(cpu_id{1})) {
+        HPCSCHED_SKIP("CPUs 0 and 1 are not this process's");
+    }
+    auto const cpus_of = [](test::child const& subject) { return cpu_linux::get_affinity(subject.get()).value(); };
+    test::signpost go;
+    test::child const wakes{[&] {
+        (void)go.await();
+        test::idle_for_ever();
+    }};
+    test::child const stays{&test::idle_for_ever};
+    test::child const elsewhere{&test::idle_for_ever};
+    REQUIRE(cpu_linux::set_affinity(elsewhere.get(), second) == cpu_linux::outcome::done);
+    auto pins = std::move(steering<pinning>::start(pinning{}).value());
+    for (auto const* const each : {&wakes, &stays, &elsewhere}) {
+        (void)pins.admit(each->get(), function_id{0}).value();
+    }
+    CHECK(cpus_of(wakes) == first);
+    CHECK(cpus_of(stays) == first);
+    CHECK(cpus_of(elsewhere) == second); // it may not run where the agent wants it
+    CHECK(pins.counts().not_possible == 1);
+    go.raise();
+    work_until(pins, [&] { return cpus_of(wakes) == all; });
+    pins.stop();
+    CHECK(cpus_of(stays) == all);
+    CHECK(cpus_of(elsewhere) == second);
+}
+
+TEST_CASE("steering: a watchdog that was killed is replaced") {
+    test::child const subject{&test::idle_for_ever};
+    struct ticking : cpu::hands_off {
+        using cpu::hands_off::handle;
+        void handle(cpu::task_arrived const&, time_point now, cpu::command_sink& out) noexcept {
+            out.append(cpu::arm_timer{timer_id{1}, now + 10ms});
+        }
+        void handle(cpu::timer_fired const&, time_point now, cpu::command_sink& out) noexcept {
+            out.append(cpu::arm_timer{timer_id{1}, now + 10ms});
+        }
+    };
+    auto guarded = std::move(steering<ticking>::start(ticking{}).value());
+    cpu_linux::process_id const first = guarded.watchdog_process().value();
+    (void)guarded.admit(subject.get(), function_id{0}).value();
+    REQUIRE(kill(first, SIGKILL) == 0);
+    work_until(guarded, [&] { return guarded.watchdog_process() != first; });
+    CHECK(kill(guarded.watchdog_process().value(), 0) == 0);
 }
 
 /// Notes what a backend with a class of its own is asked for.

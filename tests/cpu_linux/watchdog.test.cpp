@@ -6,6 +6,7 @@
 
 #include "child.hpp"
 #include <sched.h>
+#include <signal.h>
 #include <skip.hpp>
 #include <unistd.h>
 
@@ -91,6 +92,61 @@ TEST_CASE("watchdog: other threads of the steering process, which get no CPU to 
     auto const took = time_until(steered.get(), scheduling{}, std::chrono::seconds{5});
     REQUIRE(took.has_value());
     CHECK(*took < std::chrono::milliseconds{100});
+}
+
+TEST_CASE("watchdog: the CPUs of what was steered are back too, and those of who is struck out are not its business") {
+    cpu::cpu_mask const all = cpu_linux::get_affinity(getpid()).value();
+    cpu::cpu_mask const first = cpu::cpu_mask::range(cpu_id{0}, 1);
+    if (all == first || !all.contains(cpu_id{0})) {
+        HPCSCHED_SKIP("one CPU is not enough");
+    }
+    test::child const steered{&test::idle_for_ever};
+    test::child const other{&test::idle_for_ever};
+    test::signpost ready;
+    test::child steering{[&] {
+        auto guard = cpu_linux::watchdog::start().value();
+        for (auto const* const each : {&steered, &other}) {
+            std::size_t const slot = each == &steered ? 7 : 8;
+            guard.note(slot, cpu_linux::key_of(each->get()), scheduling{});
+            guard.note_cpus(slot, all);
+            (void)cpu_linux::set_affinity(each->get(), first);
+        }
+        guard.strike(8);
+        ready.raise();
+        test::idle_for_ever();
+    }};
+    (void)ready.await();
+    REQUIRE(cpu_linux::get_affinity(steered.get()).value() == first);
+    steering.kill();
+    CHECK(test::eventually([&] { return cpu_linux::get_affinity(steered.get()).value() == all; }));
+    CHECK(cpu_linux::get_affinity(other.get()).value() == first);
+}
+
+TEST_CASE("watchdog: one that was killed is started anew, with all that was noted") {
+    test::child const steered{&test::idle_for_ever};
+    test::signpost ready;
+    test::signpost told;
+    scheduling const humble{.nice = 4};
+    test::child steering{[&] {
+        auto guard = cpu_linux::watchdog::start().value();
+        guard.note(0, cpu_linux::key_of(steered.get()), scheduling{.nice = 2});
+        cpu_linux::process_id const first = guard.process();
+        (void)guard.revive();
+        bool const stays_while_it_lives = guard.process() == first;
+        kill(first, SIGKILL);
+        while (guard.process() == first && guard.revive().has_value()) {
+            sched_yield(); // it takes its time to die
+        }
+        (void)cpu_linux::set_scheduling(steered.get(), humble);
+        told.raise(stays_while_it_lives ? 1 : 2);
+        ready.raise();
+        test::idle_for_ever();
+    }};
+    (void)ready.await();
+    CHECK(told.await() == 1);
+    REQUIRE(cpu_linux::get_scheduling(steered.get()).value() == humble);
+    steering.kill();
+    CHECK(test::eventually([&] { return cpu_linux::get_scheduling(steered.get()).value().nice == 2; }));
 }
 
 TEST_CASE("watchdog: a thread of the steering process that ends is no death") {

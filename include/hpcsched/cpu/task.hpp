@@ -65,6 +65,13 @@ class cpu_mask {
         return sum;
     }
 
+    /// The CPUs that are in both.
+    friend constexpr cpu_mask operator&(cpu_mask a, cpu_mask const& b) noexcept {
+        for (std::size_t i = 0; i < a.words_.size(); ++i) {
+            a.words_[i] &= b.words_[i];
+        }
+        return a;
+    }
     friend constexpr bool operator==(cpu_mask const&, cpu_mask const&) = default;
 
   private:

@@ -165,14 +165,11 @@ class attachment {
     attachment(steering<Agent, Backend> steered, std::set<process_id> leave_alone)
         : steered_{std::move(steered)}, leave_alone_{std::move(leave_alone)} {
         leave_alone_.insert({1, own_process()});
-        if (auto const watchdog = steered_.watchdog_process()) {
-            leave_alone_.insert(*watchdog);
-        }
     }
 
     /// Who has started, or may be somebody else now.
     void look_at(process_id process) {
-        if (leave_alone_.contains(process)) {
+        if (leave_alone_.contains(process) || process == steered_.watchdog_process()) {
             return;
         }
         auto const facts = facts_of(process);

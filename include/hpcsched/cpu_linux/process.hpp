@@ -69,6 +69,10 @@ enum class outcome : std::uint8_t {
 /// Lets `process`, all its threads, run on `cpus` only; CPUs that the machine lacks are ignored.
 [[nodiscard]] outcome set_affinity(process_id process, cpu::cpu_mask const& cpus) noexcept;
 
+/// The CPUs that the first thread of `process` may run on.
+/// \error the process is gone
+[[nodiscard]] result<cpu::cpu_mask> get_affinity(process_id process);
+
 /// CPU time that `process` has received in all. Up to a tick (4 ms) old while it runs on another CPU.
 /// \return unlimited: the process is gone
 [[nodiscard]] duration cpu_time_of(process_id process) noexcept;

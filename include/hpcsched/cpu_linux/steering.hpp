@@ -27,7 +27,7 @@ namespace hpcsched::cpu_linux {
 struct steering_config {
     live_kernel_config kernel{};
     std::uint32_t cpu_count = 0; ///< CPUs that the steered tasks share; 0: those that this process may run on
-    bool with_watchdog = true;   ///< a child restores the tasks if this process dies
+    bool with_watchdog = true;   ///< a child restores the tasks if this process dies; started anew if it dies itself
     int own_priority = 98;       ///< real-time priority of the thread that steers, where allowed; 0: as it is
 };
 
@@ -95,7 +95,7 @@ class steering {
         : agent_{std::move(other.agent_)}, backend_{std::move(other.backend_)}, kernel_{std::move(other.kernel_)},
           guard_{std::move(other.guard_)}, urgency_{std::move(other.urgency_)}, tasks_{std::move(other.tasks_)},
           changed_{std::move(other.changed_)}, counts_{other.counts_}, last_{other.last_},
-          is_on_{std::exchange(other.is_on_, false)} {}
+          guard_seen_{other.guard_seen_}, is_on_{std::exchange(other.is_on_, false)} {}
     steering& operator=(steering&&) = delete;
 
     ~steering() { stop(); }
@@ -152,6 +152,10 @@ class steering {
         while (std::optional<timed_event> const event = kernel_.next()) {
             std::visit([&](auto const& what) { handle(what, event->at, observer); }, event->what);
         }
+        if (guard_ && last_ - guard_seen_ >= guard_period) {
+            guard_seen_ = last_;
+            (void)guard_->revive(); // if there is no process to be had now, there may be one later
+        }
     }
     void work() {
         work([](task_id, live_record const&) {});
@@ -205,12 +209,15 @@ class steering {
     }
 
   private:
+    static constexpr duration guard_period{1'000'000'000};
+
     struct entry {
         process_key process{};
         scheduling original{}; ///< what it had before, which stands for the default
         scheduling wanted{};
         scheduling given{};
         bool has_changed = false;
+        std::optional<cpu::cpu_mask> own_cpus{}; ///< that it had, while the agent has it on others
     };
 
     steering(Agent agent, Backend backend, live_kernel kernel, std::optional<watchdog> guard)
@@ -305,8 +312,37 @@ class steering {
         alter(c.task, [&](entry& t) { t.wanted.rank = c.rank; });
     }
     void take(cpu::set_affinity const& c) {
-        if (entry const* const task = tasks_.find(c.task)) {
-            count(set_affinity(task->process.id, c.cpus));
+        if (entry* const task = tasks_.find(c.task)) {
+            c.cpus == cpu::cpu_mask::all() ? give_cpus_back(c.task, *task) : give_cpus(c.task, *task, c.cpus);
+        }
+    }
+
+    /// Of the CPUs that it had, those that the agent wants.
+    void give_cpus(task_id id, entry& task, cpu::cpu_mask const& wanted) {
+        if (!task.own_cpus) {
+            auto const found = get_affinity(task.process.id);
+            if (found.has_error()) {
+                count(outcome::gone);
+                return;
+            }
+            task.own_cpus = *found;
+            if (guard_) {
+                guard_->note(id.index, task.process, task.original);
+                guard_->note_cpus(id.index, *found);
+            }
+        }
+        cpu::cpu_mask const cpus = wanted & *task.own_cpus;
+        count(cpus.count() == 0 ? outcome::not_possible : set_affinity(task.process.id, cpus));
+    }
+
+    void give_cpus_back(task_id id, entry& task) {
+        if (!task.own_cpus) {
+            return;
+        }
+        count(set_affinity(task.process.id, *task.own_cpus));
+        task.own_cpus.reset();
+        if (!class_backend<Backend> && guard_ && task.given == scheduling{}) {
+            guard_->strike(id.index);
         }
     }
     void take(cpu::arm_timer const& c) { kernel_.arm(c); }
@@ -330,13 +366,14 @@ class steering {
         } else {
             task.wanted = task.given;
         }
-        if (!class_backend<Backend> && guard_ && is_default && came != outcome::not_allowed) {
+        if (!class_backend<Backend> && guard_ && is_default && !task.own_cpus && came != outcome::not_allowed) {
             guard_->strike(id.index);
         }
     }
 
     /// Leaves a task with what it had before it was steered.
     void give_back(task_id id, entry& task) {
+        give_cpus_back(id, task);
         if constexpr (class_backend<Backend>) {
             count(backend_.release(task.process.id, task.original));
             if (guard_) {
@@ -364,6 +401,7 @@ class steering {
     std::vector<task_id> changed_; ///< by the commands of one event, in order
     steering_counts counts_;
     time_point last_{};
+    time_point guard_seen_{};
     bool is_on_ = true;
 };
 

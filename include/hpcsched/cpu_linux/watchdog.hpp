@@ -15,7 +15,7 @@ namespace hpcsched::cpu_linux {
 /// A child process waits for the death of the steering process, or of the thread that called `start` when all are to
 /// die: then, even after kill -9, the child restores what the table in shared memory names. It runs at the highest
 /// real-time priority where that is allowed, so that no steered task can keep it from running, and it costs nothing
-/// while it waits. It does not restore affinities.
+/// while it waits.
 /// \thread_safety none; confine to the driver's thread
 class watchdog {
   public:
@@ -35,9 +35,19 @@ class watchdog {
     /// \pre slot < capacity
     void note(std::size_t slot, process_key process, scheduling const& original) noexcept;
 
+    /// The process of `slot` gets `cpus` back too.
+    /// \pre it is noted
+    void note_cpus(std::size_t slot, cpu::cpu_mask const& cpus) noexcept;
+
     /// `slot` needs no restoring any more.
     /// \pre slot < capacity
     void strike(std::size_t slot) noexcept;
+
+    /// Starts the child anew if it has died, whoever killed it; from then on the calling thread is the one whose end it
+    /// hears of. What is noted stays so.
+    /// \error there is no process to be had
+    /// \complexity one system call while it lives
+    result<void> revive();
 
     /// The child, for those who want to see it.
     [[nodiscard]] process_id process() const noexcept;
