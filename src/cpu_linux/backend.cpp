@@ -79,6 +79,15 @@ outcome cgroup_weights::admit(process_id process) noexcept {
     }
 }
 
+std::optional<file_content> cgroup_weights::trace_of(process_id process) const {
+    auto const known = of_.find(process);
+    if (known == of_.end()) {
+        return std::nullopt;
+    }
+    auto const& [folder, of] = *known->second;
+    return file_content{detail::weight_file_of(folder), std::to_string(of.found)};
+}
+
 outcome cgroup_weights::apply(process_id process, scheduling const& wanted) noexcept {
     auto const known = of_.find(process);
     if (known == of_.end()) {

@@ -83,14 +83,6 @@ cgroup_mount const& cpu_controller() {
     return found;
 }
 
-namespace {
-
-char const* weight_file() {
-    return cpu_controller().version == cgroup_version::v1 ? "/cpu.shares" : "/cpu.weight";
-}
-
-} // namespace
-
 std::string group_folder(process_id process) {
     cgroup_mount const& mount = cpu_controller();
     if (mount.version == cgroup_version::none) {
@@ -100,8 +92,12 @@ std::string group_folder(process_id process) {
     return group.empty() ? std::string{} : mount.folder + (group == "/" ? "" : group);
 }
 
+std::string weight_file_of(std::string const& folder) {
+    return folder + (cpu_controller().version == cgroup_version::v1 ? "/cpu.shares" : "/cpu.weight");
+}
+
 std::optional<std::int64_t> weight_of_group(std::string const& folder) {
-    std::string const text = read_small_file(folder + weight_file());
+    std::string const text = read_small_file(weight_file_of(folder));
     std::int64_t weight = 0;
     bool const is_number = std::from_chars(text.data(), text.data() + text.size(), weight).ec == std::errc{};
     return is_number && folder != cpu_controller().folder ? std::optional{weight} : std::nullopt;
@@ -112,7 +108,7 @@ outcome set_group_weight(std::string const& folder, std::int64_t weight) noexcep
         bool const is_v1 = cpu_controller().version == cgroup_version::v1;
         std::int64_t const allowed =
             is_v1 ? std::clamp<std::int64_t>(weight, 2, 262'144) : std::clamp<std::int64_t>(weight, 1, 10'000);
-        outcome const came = write_number(folder + weight_file(), allowed);
+        outcome const came = write_number(weight_file_of(folder), allowed);
         return came == outcome::not_possible && access(folder.c_str(), F_OK) != 0 ? outcome::gone : came;
     } catch (std::exception const&) { // no memory
         return outcome::not_possible;

@@ -38,6 +38,9 @@ struct cgroup_mount {
 /// The folder of the group that a process lives in; empty: none.
 [[nodiscard]] std::string group_folder(process_id process);
 
+/// The file that holds the weight of a group.
+[[nodiscard]] std::string weight_file_of(std::string const& folder);
+
 /// The weight of a group, in its version's own measure; nothing: it is the root, which has none, or gone.
 [[nodiscard]] std::optional<std::int64_t> weight_of_group(std::string const& folder);
 

@@ -31,7 +31,10 @@ struct noted_process {
     std::uint64_t started;           ///< tells it from a later process of the same id
     scheduling original;
     std::atomic<bool> has_cpus;
-    cpu::cpu_mask cpus; ///< where it has
+    cpu::cpu_mask cpus;                   ///< where it has
+    std::atomic<std::uint32_t> text_size; ///< 0: no file
+    std::array<char, 512> path;
+    std::array<char, 24> text;
 };
 
 constexpr std::size_t table_size = watchdog::capacity * sizeof(noted_process);
@@ -39,7 +42,15 @@ constexpr std::size_t table_size = watchdog::capacity * sizeof(noted_process);
 void restore_all(noted_process const* table) noexcept {
     for (std::size_t i = 0; i < watchdog::capacity; ++i) {
         process_id const process = table[i].process.load(std::memory_order_acquire);
-        if (process != 0 && key_of(process).started == table[i].started) {
+        if (process == 0) {
+            continue;
+        }
+        if (std::uint32_t const size = table[i].text_size.load(std::memory_order_acquire); size != 0) {
+            int const file = open(table[i].path.data(), O_WRONLY | O_CLOEXEC);
+            (void)!write(file, table[i].text.data(), size);
+            close(file);
+        }
+        if (key_of(process).started == table[i].started) {
             if (table[i].has_cpus.load(std::memory_order_acquire)) {
                 (void)set_affinity(process, table[i].cpus);
             }
@@ -163,6 +174,18 @@ void watchdog::note_cpus(std::size_t slot, cpu::cpu_mask const& cpus) noexcept {
     state_->table[slot].has_cpus.store(true, std::memory_order_release);
 }
 
+bool watchdog::note_file(std::size_t slot, file_content const& original) noexcept {
+    HPCSCHED_ASSERT(slot < capacity && state_->table[slot].process.load(std::memory_order_relaxed) != 0);
+    noted_process& entry = state_->table[slot];
+    if (original.path.size() >= entry.path.size() || original.text.size() > entry.text.size()) {
+        return false;
+    }
+    std::memcpy(entry.path.data(), original.path.c_str(), original.path.size() + 1);
+    std::memcpy(entry.text.data(), original.text.data(), original.text.size());
+    entry.text_size.store(static_cast<std::uint32_t>(original.text.size()), std::memory_order_release);
+    return true;
+}
+
 result<void> watchdog::revive() {
     bool const is_dead = waitpid(state_->child, nullptr, WNOHANG) != 0; // or somebody else has waited for it
     return is_dead ? state_->start_child() : result<void>{};
@@ -171,6 +194,7 @@ result<void> watchdog::revive() {
 void watchdog::strike(std::size_t slot) noexcept {
     HPCSCHED_ASSERT(slot < capacity);
     state_->table[slot].has_cpus.store(false, std::memory_order_relaxed);
+    state_->table[slot].text_size.store(0, std::memory_order_relaxed);
     state_->table[slot].process.store(0, std::memory_order_release);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cgroup.hpp"
 
+#include <hpcsched/cpu/hands_off.hpp>
 #include <hpcsched/cpu_linux/backend.hpp>
+#include <hpcsched/cpu_linux/steering.hpp>
 
 #include <doctest/doctest.h>
 
@@ -88,6 +90,42 @@ TEST_CASE("cgroup: the weight of a task becomes that of its group, as a share of
     std::filesystem::remove(folder, failed);
     CHECK_FALSE(failed);
     CHECK(set_group_weight(folder, 100) == outcome::gone);
+}
+
+/// Is in a hurry with everybody.
+struct urgent_all : cpu::hands_off {
+    using cpu::hands_off::handle;
+    void handle(cpu::task_arrived const& e, time_point, cpu::command_sink& out) noexcept {
+        out.append(cpu::set_policy{e.task, cpu::sched_policy::fifo, 1});
+    }
+};
+
+TEST_CASE("cgroup: a steering process that is killed leaves each group the weight that it found") {
+    cgroup_mount const& mount = cpu_controller();
+    std::string const folder = mount.folder + "/hpcsched-test-" + std::to_string(getpid());
+    std::error_code failed;
+    if (mount.version == cgroup_version::none || !std::filesystem::create_directory(folder, failed)) {
+        HPCSCHED_SKIP("no control group can be made here");
+    }
+    {
+        test::child subject{&test::idle_for_ever};
+        std::ofstream{folder + "/cgroup.procs"} << subject.get() << std::flush;
+        std::int64_t const found = mount.version == cgroup_version::v1 ? 2048 : 200;
+        REQUIRE(set_group_weight(folder, found) == outcome::done);
+        test::signpost ready;
+        test::child steering_one{[&] {
+            auto weighed = steering<urgent_all, cgroup_weights>::start(urgent_all{});
+            (void)weighed->admit(subject.get(), function_id{0});
+            ready.raise();
+            test::idle_for_ever();
+        }};
+        (void)ready.await();
+        CHECK(weight_of_group(folder) > found);
+        steering_one.kill();
+        CHECK(test::eventually([&] { return weight_of_group(folder) == found; }));
+    }
+    std::filesystem::remove(folder, failed);
+    CHECK_FALSE(failed);
 }
 
 TEST_CASE("cgroup: of two groups on one CPU each gets what the backend gave its task by nice") {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,16 @@ concept class_backend = kernel_backend<B> && requires(B& b, process_id p, schedu
     { b.forget(p) } noexcept -> std::same_as<void>;
 };
 
+/// A class backend whose doing would outlive the process that steers.
+///
+/// | expression      | effect                                                                                  |
+/// |-----------------|-----------------------------------------------------------------------------------------|
+/// | `b.trace_of(p)` | what is to be written, and where, if this process dies while `p` is admitted, if anything |
+template <class B>
+concept tracing_backend = class_backend<B> && requires(B const& b, process_id p) {
+    { b.trace_of(p) } -> std::same_as<std::optional<file_content>>;
+};
+
 /// Policies, priorities, nice and slices as the agent gives them. Ranks are left out.
 ///
 /// The most that a stock kernel can do; needs CAP_SYS_NICE, and in a version 1 control group its share of the
@@ -85,7 +96,7 @@ class nice_and_slice {
 /// For containers, where nice has no effect across groups. Real-time tasks get the largest weight, the others the one
 /// that was found, more or less by what their nice would give them; slices and ranks are left out. Each task must have
 /// a group of its own, or it weighs its neighbours too. A group is as it was found once the last of its tasks is
-/// released or has exited, but not if the steering process is killed.
+/// released or has exited, or, by the watchdog, the steering process has died.
 class cgroup_weights {
   public:
     static constexpr std::string_view name = "cgroup_weights";
@@ -95,6 +106,7 @@ class cgroup_weights {
     [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
     [[nodiscard]] outcome release(process_id process, scheduling const& original) noexcept;
     void forget(process_id process) noexcept { (void)release(process, {}); }
+    [[nodiscard]] std::optional<file_content> trace_of(process_id process) const;
 
   private:
     struct group {
@@ -167,7 +179,7 @@ class sched_ext {
 static_assert(kernel_backend<realtime_bands>);
 static_assert(kernel_backend<nice_and_slice>);
 static_assert(kernel_backend<cgroup_weights>);
-static_assert(class_backend<cgroup_weights>);
+static_assert(tracing_backend<cgroup_weights>);
 static_assert(class_backend<sched_ext>);
 
 } // namespace hpcsched::cpu_linux

@@ -8,6 +8,7 @@
 #include <hpcsched/cpu/task.hpp>
 
 #include <cstdint>
+#include <string>
 
 namespace hpcsched::cpu_linux {
 
@@ -42,6 +43,12 @@ struct scheduling {
     int rank = 0;        ///< 0: not ranked; for kernels that have such an order
 
     friend bool operator==(scheduling const&, scheduling const&) = default;
+};
+
+/// A small file, such as the kernel's are, and what is to be in it.
+struct file_content {
+    std::string path{};
+    std::string text{};
 };
 
 /// What came of a request to the kernel. That a process is gone is part of its life, not an error.

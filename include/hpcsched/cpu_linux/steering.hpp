@@ -237,6 +237,11 @@ class steering {
                 guard_->note(id->index, task.process, task.original);
             }
             count(backend_.admit(task.process.id));
+            if constexpr (tracing_backend<Backend>) {
+                if (auto const trace = guard_ ? backend_.trace_of(task.process.id) : std::nullopt) {
+                    (void)guard_->note_file(id->index, *trace);
+                }
+            }
         }
         tasks_.insert(*id, task);
         tell(cpu::task_arrived{*id, function, kernel_.cpu_time(*id).value_or(duration{0})}, now());

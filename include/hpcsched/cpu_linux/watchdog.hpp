@@ -39,6 +39,11 @@ class watchdog {
     /// \pre it is noted
     void note_cpus(std::size_t slot, cpu::cpu_mask const& cpus) noexcept;
 
+    /// With the process of `slot`, and even if that is gone by then, a file gets its content back.
+    /// \pre it is noted
+    /// \return false: the path or the text is too long to be noted
+    bool note_file(std::size_t slot, file_content const& original) noexcept;
+
     /// `slot` needs no restoring any more.
     /// \pre slot < capacity
     void strike(std::size_t slot) noexcept;
