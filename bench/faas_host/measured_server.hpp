@@ -80,7 +80,7 @@ class measured_server {
         to.sin_family = AF_INET;
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         to.sin_port = htons(port_);
-        bool const is_there = ::connect(s, reinterpret_cast<sockaddr const*>(&to), sizeof to) == 0;
+        bool const is_there = s >= 0 && ::connect(s, reinterpret_cast<sockaddr const*>(&to), sizeof to) == 0;
         ::close(s);
         return is_there;
     }
@@ -96,8 +96,10 @@ inline std::uint16_t free_port() {
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof at;
-    ::bind(s, reinterpret_cast<sockaddr const*>(&at), sizeof at);
-    ::getsockname(s, reinterpret_cast<sockaddr*>(&at), &size);
+    bool const is_bound = s >= 0 && ::bind(s, reinterpret_cast<sockaddr const*>(&at), sizeof at) == 0;
+    if (!is_bound || ::getsockname(s, reinterpret_cast<sockaddr*>(&at), &size) != 0) {
+        throw std::runtime_error{"no port is free"};
+    }
     ::close(s);
     return ntohs(at.sin_port);
 }

@@ -114,8 +114,9 @@ TEST_CASE("config file: its drift and bursts are those of the options, and make 
 
 TEST_CASE("config file: the example runs") {
     program hpcsched;
-    finished_program const ended = hpcsched.hpcsched({"simulate", "--config", HPCSCHED_SOURCE_DIR "/examples/grid.toml",
-                                                      "--count", "300", "--out", "out", "--quiet"});
+    finished_program const ended =
+        hpcsched.hpcsched({"simulate", "--config", std::string{HPCSCHED_SOURCE_DIR} + "/examples/grid.toml", "--count",
+                           "300", "--out", "out", "--quiet"});
     CHECK(ended.err == "");
     CHECK(ended.status == 0);
 }

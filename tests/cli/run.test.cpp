@@ -39,8 +39,12 @@ TEST_CASE("run: live cells and their predictions come out in one table, and a se
     std::vector<std::string> const words{"run",        "sfs-table1",  "--count",     "12", "--loads", "0.5",
                                          "--policies", "eevdf,serpt", "--disturbed", "1",  "--out",   "here"};
     finished_program first = hpcsched.hpcsched(words);
-    for (int again = 0; again < 4 && first.status == 1; ++again) { // disturbed: the same command goes on
+    auto const is_disturbed = [&] { return first.status == 1 && first.err.find("run it again") != std::string::npos; };
+    for (int again = 0; again < 20 && is_disturbed(); ++again) { // the same command goes on
         first = hpcsched.hpcsched(words);
+    }
+    if (is_disturbed()) {
+        HPCSCHED_SKIP("this machine changes its speed all the time");
     }
     if (first.status == 1 && first.err.find("realtime_bands: ") != std::string::npos) {
         HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");

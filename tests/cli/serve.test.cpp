@@ -22,7 +22,7 @@ std::string const invoke_upper = "/2015-03-31/functions/upper/invocations";
 class serving_program {
   public:
     explicit serving_program(std::vector<std::string> arguments,
-                             std::vector<std::pair<std::string, std::string>> files = {}) {
+                             std::vector<std::pair<std::string, std::string>> const& files = {}) {
         for (auto const& [name, text] : files) {
             write_text(serve_ / name, text);
         }

@@ -48,10 +48,9 @@ void run_named(char const* script, char const* name) {
 }
 
 attachment<cpu::hands_off> attached_to_test_processes() {
-    return std::move(
-        attachment<cpu::hands_off>::start(
-            cpu::hands_off{}, {.find = cpu_linux::process_rule_config{.match = "hpcsched-attachment-test (\\w+)"}})
-            .value());
+    return attachment<cpu::hands_off>::start(
+               cpu::hands_off{}, {.find = cpu_linux::process_rule_config{.match = "hpcsched-attachment-test (\\w+)"}})
+        .value();
 }
 
 TEST_CASE("attachment: a process is found as it starts, named by the rule, and counted when it ends") {
@@ -91,7 +90,7 @@ TEST_CASE("attachment: a platform reports the invocations of a worker, one after
         (void)go.await();
         test::burn_for_ever();
     }};
-    auto attached = std::move(attachment<cpu::hands_off>::start(cpu::hands_off{}).value());
+    auto attached = attachment<cpu::hands_off>::start(cpu::hands_off{}).value();
     CHECK(attached.watch_descriptor() == -1);
     REQUIRE(attached.begin(worker.get(), "first").has_value());
     go.raise();
@@ -106,7 +105,7 @@ TEST_CASE("attachment: a platform reports the invocations of a worker, one after
 }
 
 TEST_CASE("attachment: a worker that dies between two invocations is forgotten, and one of its name is another") {
-    auto attached = std::move(attachment<cpu::hands_off>::start(cpu::hands_off{}).value());
+    auto attached = attachment<cpu::hands_off>::start(cpu::hands_off{}).value();
     test::child worker{&test::idle_for_ever};
     cpu_linux::process_id const process = worker.get();
     REQUIRE(attached.begin(process, "f").has_value());
@@ -125,7 +124,7 @@ TEST_CASE("attachment: a worker has its own scheduling between its invocations, 
         HPCSCHED_SKIP(test::no_real_time);
     }
     test::child const worker{&test::burn_for_ever};
-    auto attached = std::move(attachment<cpu::serpt>::start(cpu::serpt{}).value());
+    auto attached = attachment<cpu::serpt>::start(cpu::serpt{}).value();
     auto const policy = [&] { return cpu_linux::get_scheduling(worker.get()).value().policy; };
     for (int i = 0; i < 3; ++i) {
         REQUIRE(attached.begin(worker.get(), "f").has_value());
@@ -141,10 +140,10 @@ TEST_CASE("attachment: many that start, sleep and are moved from name to name at
         HPCSCHED_SKIP(test::no_real_time);
     }
     auto attached =
-        std::move(attachment<cpu::serpt>::start(
-                      cpu::serpt{}, {.find = cpu_linux::process_rule_config{.match = "hpcsched-attachment-test (\\w+)"},
-                                     .watch = {.settling = 0ns}})
-                      .value());
+        attachment<cpu::serpt>::start(
+            cpu::serpt{}, {.find = cpu_linux::process_rule_config{.match = "hpcsched-attachment-test (\\w+)"},
+                           .watch = {.settling = 0ns}})
+            .value();
     // Each forks a double of itself, which runs under its name until it executes; half of them end in their sleep.
     char const* const script = "for n in 1 2 3; do sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done' "
                                "hpcsched-attachment-test inner$n; sleep 0.01; done";
@@ -163,10 +162,10 @@ TEST_CASE("attachment: many that start, sleep and are moved from name to name at
 
 TEST_CASE("attachment: itself, its watchdog and process 1 are left alone, and so are those it is told to") {
     test::child const subject{[] { run_named("while :; do :; done", "left"); }};
-    auto attached = std::move(
+    auto attached =
         attachment<cpu::hands_off>::start(
             cpu::hands_off{}, {.find = cpu_linux::process_rule_config{.match = "."}, .leave_alone = {subject.get()}})
-            .value());
+            .value();
     attached.work();
     for (auto const& each : attached.invocations()) {
         CHECK(each.process != 1);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <concepts>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -53,8 +54,8 @@ class signpost {
 /// the tests is; killed and waited for at the end.
 class child {
   public:
-    template <class Life>
-    explicit child(Life&& life) : process_{fork()} {
+    template <std::invocable Life>
+    explicit child(Life const& life) : process_{fork()} {
         if (process_ == 0) {
             (void)cpu_linux::set_scheduling(getpid(), cpu_linux::scheduling{});
             ready_.raise();

@@ -55,7 +55,7 @@ std::vector<sensor> sensors() {
 }
 
 live_kernel opened(sensor from) {
-    return std::move(live_kernel::open({.from = from, .poll_period = 1ms}).value());
+    return live_kernel::open({.from = from, .poll_period = 1ms}).value();
 }
 
 TEST_CASE("live kernel: an exit is told with the CPU time that the process had") {

@@ -32,7 +32,7 @@ std::vector<sensor> sensors() {
 }
 
 process_watch opened(sensor from, duration settling = 2ms) {
-    return std::move(process_watch::open({.from = from, .settling = settling, .poll_period = 5ms}).value());
+    return process_watch::open({.from = from, .settling = settling, .poll_period = 5ms}).value();
 }
 
 /// Whether `process` is told of within ten seconds, waiting on the descriptor alone.

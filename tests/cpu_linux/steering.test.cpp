@@ -40,7 +40,7 @@ TEST_CASE("steering: SFS gives a process a slice in real time and then demotes i
     if (!test::real_time_is_allowed()) {
         HPCSCHED_SKIP(test::no_real_time);
     }
-    auto sfs = std::move(steering<cpu::sfs>::start(forty_ms_filter(), {.cpu_count = 1}).value());
+    auto sfs = steering<cpu::sfs>::start(forty_ms_filter(), {.cpu_count = 1}).value();
     test::child const subject{&test::burn_for_ever};
     task_id const task = sfs.admit(subject.get(), function_id{0}).value();
     CHECK(sfs.scheduling_of(task)->policy == cpu::sched_policy::fifo);
@@ -61,7 +61,7 @@ TEST_CASE("steering: what was steered has what it had before, once the steering 
     cpu_linux::scheduling const before{.nice = 6};
     REQUIRE(cpu_linux::set_scheduling(nice.get(), before) == cpu_linux::outcome::done);
     {
-        auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+        auto serpt = steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value();
         (void)serpt.admit(plain.get(), function_id{0}).value();
         (void)serpt.admit(nice.get(), function_id{1}).value();
         CHECK(cpu_linux::get_scheduling(nice.get()).value().policy == cpu::sched_policy::fifo);
@@ -77,7 +77,7 @@ TEST_CASE("steering: a steering process that is killed leaves nothing in real ti
     test::child const subject{&test::burn_for_ever};
     test::signpost ready;
     test::child host{[&] {
-        auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+        auto serpt = steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value();
         (void)serpt.admit(subject.get(), function_id{0}).value();
         ready.raise();
         test::idle_for_ever();
@@ -97,8 +97,7 @@ TEST_CASE("steering: every exit is told once, with the task that it was") {
     cpu_linux::steering_config config;
     config.with_watchdog = false;
     config.kernel.from = cpu_linux::sensor::polling;
-    auto hands_off =
-        std::move(steering<cpu::hands_off, cpu_linux::nice_and_slice>::start(cpu::hands_off{}, config).value());
+    auto hands_off = steering<cpu::hands_off, cpu_linux::nice_and_slice>::start(cpu::hands_off{}, config).value();
     test::signpost go;
     auto const burns = [&go](duration length) {
         return [&go, length] {
@@ -177,7 +176,7 @@ TEST_CASE("steering: an agent chooses among the CPUs that a process had, and it 
     test::child const stays{&test::idle_for_ever};
     test::child const elsewhere{&test::idle_for_ever};
     REQUIRE(cpu_linux::set_affinity(elsewhere.get(), second) == cpu_linux::outcome::done);
-    auto pins = std::move(steering<pinning>::start(pinning{}).value());
+    auto pins = steering<pinning>::start(pinning{}).value();
     for (auto const* const each : {&wakes, &stays, &elsewhere}) {
         (void)pins.admit(each->get(), function_id{0}).value();
     }
@@ -203,7 +202,7 @@ TEST_CASE("steering: a watchdog that was killed is replaced") {
             out.append(cpu::arm_timer{timer_id{1}, now + 10ms});
         }
     };
-    auto guarded = std::move(steering<ticking>::start(ticking{}).value());
+    auto guarded = steering<ticking>::start(ticking{}).value();
     cpu_linux::process_id const first = guarded.watchdog_process().value();
     (void)guarded.admit(subject.get(), function_id{0}).value();
     REQUIRE(kill(first, SIGKILL) == 0);
@@ -247,8 +246,7 @@ TEST_CASE("steering: a backend with a class of its own has a process from its ad
     test::child third{&test::idle_for_ever};
     REQUIRE(cpu_linux::set_scheduling(first.get(), {.nice = 4}) == cpu_linux::outcome::done);
     {
-        auto serpt = std::move(
-            steering<cpu::serpt, noted_class>::start(cpu::serpt{}, {.cpu_count = 1}, noted_class{log}).value());
+        auto serpt = steering<cpu::serpt, noted_class>::start(cpu::serpt{}, {.cpu_count = 1}, noted_class{log}).value();
         task_id const one = serpt.admit(first.get(), function_id{0}).value();
         CHECK(log == std::vector<std::string>{"open", "admit", "fifo"}); // it has the seat
         work_until(serpt, [&] { return log.back() == "normal"; });       // it sleeps, and loses the seat
@@ -278,7 +276,7 @@ TEST_CASE("steering: who is released lives on with its own scheduling, and is no
         HPCSCHED_SKIP(test::no_real_time);
     }
     test::child const subject{&test::burn_for_ever};
-    auto serpt = std::move(steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value());
+    auto serpt = steering<cpu::serpt>::start(cpu::serpt{}, {.cpu_count = 2}).value();
     task_id const task = serpt.admit(subject.get(), function_id{0}).value();
     CHECK(cpu_linux::get_scheduling(subject.get()).value().policy == cpu::sched_policy::fifo);
     CHECK(serpt.release(task).has_value());
@@ -289,7 +287,7 @@ TEST_CASE("steering: who is released lives on with its own scheduling, and is no
 
 TEST_CASE("steering: a worker's next invocation begins with no CPU time of its last") {
     for (auto const from : {cpu_linux::sensor::polling, cpu_linux::sensor::automatic}) {
-        auto left = std::move(steering<cpu::hands_off>::start(cpu::hands_off{}, {.kernel = {.from = from}}).value());
+        auto left = steering<cpu::hands_off>::start(cpu::hands_off{}, {.kernel = {.from = from}}).value();
         test::signpost go;
         test::child const worker{[&] {
             test::burn(100ms);

@@ -79,7 +79,7 @@ inline duration mean_run(log const& seen, std::uint32_t row, duration end) {
 
 /// An agent that greets the tasks of each function with a command, which it is free to give.
 template <class Command>
-by_hand greets_with(Command command) {
+by_hand greets_with(Command const& command) {
     by_hand agent;
     agent.arrived = [command](cpu::task_arrived const& e, time_point, cpu::command_sink& out) {
         command(e.task, e.function.value, out);

@@ -15,13 +15,13 @@ namespace {
 
 using namespace scenario;
 
-by_hand gives_slices(std::vector<duration> slices) {
+by_hand gives_slices(std::vector<duration> const& slices) {
     return greets_with([slices](task_id task, std::uint32_t function, cpu::command_sink& out) {
         out.append(cpu::set_slice{task, slices[function]});
     });
 }
 
-by_hand gives_nice(std::vector<int> values) {
+by_hand gives_nice(std::vector<int> const& values) {
     return greets_with([values](task_id task, std::uint32_t function, cpu::command_sink& out) {
         out.append(cpu::set_nice{task, values[function]});
     });

@@ -45,7 +45,7 @@ std::vector<duration> dumb_srpt(std::vector<workload::invocation> const& jobs, s
     time_point now{};
     std::size_t next = 0;
     while (next < jobs.size() || !alive.empty()) {
-        std::stable_sort(alive.begin(), alive.end(), [&](auto a, auto b) { return left[a] < left[b]; });
+        std::ranges::sort(alive, {}, [&](std::size_t i) { return std::pair{left[i], i}; });
         std::size_t const running = std::min(cpus, alive.size());
         time_point until = next < jobs.size() ? jobs[next].arrival : never;
         for (std::size_t i = 0; i < running; ++i) {

@@ -126,7 +126,7 @@ TEST_CASE("function command: the commands of a cell are found by the names of it
     CHECK(find({.workload = "other"}).value().empty());
 }
 
-experiment::cell_runner live_eevdf(std::vector<std::string> commands) {
+experiment::cell_runner live_eevdf(std::vector<std::string> const& commands) {
     experiment_linux::live_options options{.disturbed_above = 1};
     options.commands = [commands](experiment::cell_key const&) { return result<std::vector<std::string>>{commands}; };
     return experiment_linux::live_runners(options).front().run;

@@ -47,8 +47,14 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
             return each.run({.key = {.policy = each.name, .workload = "dozen", .cpu_count = 2}, .workload = *stream});
         };
         auto cell = run_once();
-        for (int again = 0; again < 4 && cell.has_error(); ++again) { // the machine was disturbed, or changed its speed
+        // The machine was disturbed, or changed its speed. Where it does so all the time nothing can be said of
+        // policies.
+        auto const is_disturbed = [&] { return cell.has_error() && cell.error().message.ends_with("run it again"); };
+        for (int again = 0; again < 20 && is_disturbed(); ++again) {
             cell = run_once();
+        }
+        if (is_disturbed()) {
+            HPCSCHED_SKIP(cell.error().message.c_str());
         }
         REQUIRE_MESSAGE(cell.has_value(), cell.error().message);
         CHECK(cell->task_count == 12);

@@ -15,6 +15,7 @@ namespace {
 using namespace hpcsched;
 using namespace hpcsched::test;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 namespace json = boost::json;
 
 /// What a client is told where its function was not run.
@@ -266,7 +267,7 @@ TEST_CASE("server: other paths and methods are 404, and say what there is") {
 TEST_CASE("server: what is no HTTP is 400 or silence, and the connection is closed") {
     running_host const host{{worker_that("echo")}};
     for (std::string const& garbage :
-         {std::string{"\x16\x03\x01\x02\x00 hello\r\n\r\n"}, std::string{"GET\r\n\r\n"}, std::string(20'000, 'A'),
+         {"\x16\x03\x01\x02\x00 hello\r\n\r\n"s, std::string{"GET\r\n\r\n"}, std::string(20'000, 'A'),
           std::string{"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"},
           std::string{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"},
           "GET / HTTP/1.1\r\nX: " + std::string(20'000, 'B') + "\r\n\r\n"}) {
