@@ -111,15 +111,7 @@ class steering {
     /// it has exited, and learns from its CPU time as from that of a whole invocation.
     /// \return its CPU time; nothing where it is gone
     std::optional<duration> release(task_id id) {
-        auto const cpu_time = kernel_.cpu_time(id);
-        if (!cpu_time) {
-            return std::nullopt;
-        }
-        tell(cpu::task_exited{id, *cpu_time}, now());
-        if (entry* const task = tasks_.find(id)) {
-            give_back(id, *task);
-            tasks_.erase(id);
-        }
+        auto const cpu_time = finish(id);
         kernel_.dismiss(id);
         return cpu_time;
     }
@@ -127,19 +119,14 @@ class steering {
     /// `release` of a task whose process may be given another by `renew`: it stays watched, at no cost.
     /// \return its CPU time; nothing where it is gone
     std::optional<duration> rest(task_id id) {
-        auto const cpu_time = kernel_.cpu_time(id);
-        entry* const task = tasks_.find(id);
-        if (!cpu_time || task == nullptr) {
-            return std::nullopt;
+        auto const cpu_time = finish(id);
+        if (cpu_time) {
+            kernel_.rest(id);
         }
-        tell(cpu::task_exited{id, *cpu_time}, now());
-        give_back(id, *task);
-        tasks_.erase(id);
-        kernel_.rest(id);
         return cpu_time;
     }
 
-    /// `admit` of a process that rests, for what it does from now on; costs a third of it.
+    /// `admit` of a process that rests, for what it does from now on, and without a look into /proc.
     /// \error the process is gone
     result<task_id> renew(task_id resting, function_id function) {
         HPCSCHED_ASSERT(is_on_);
@@ -258,6 +245,18 @@ class steering {
         } else {
             tell(event, at);
         }
+    }
+
+    /// Tells the agent that a task whose process lives on has exited, and leaves it as it was.
+    std::optional<duration> finish(task_id id) {
+        entry* const task = tasks_.find(id);
+        auto const cpu_time = task == nullptr ? std::nullopt : kernel_.cpu_time(id);
+        if (cpu_time) {
+            tell(cpu::task_exited{id, *cpu_time}, now());
+            give_back(id, *task);
+            tasks_.erase(id);
+        }
+        return cpu_time;
     }
 
     void end(cpu::task_exited const& event, time_point at) {
