@@ -7,12 +7,17 @@
 
 #include <hpcsched/testing/archetypes/interarrival_distribution.hpp>
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
+#include <hpcsched/testing/archetypes/log_storage.hpp>
 #include <hpcsched/testing/archetypes/scheduling_agent.hpp>
 #include <hpcsched/testing/archetypes/scheduling_class.hpp>
+#include <hpcsched/testing/archetypes/state_machine.hpp>
+#include <hpcsched/testing/archetypes/transport.hpp>
 #include <hpcsched/testing/conformance/fluid_class.hpp>
 #include <hpcsched/testing/conformance/interarrival_distribution.hpp>
 #include <hpcsched/testing/conformance/invocation_source.hpp>
+#include <hpcsched/testing/conformance/log_storage.hpp>
 #include <hpcsched/testing/conformance/scheduling_agent.hpp>
 #include <hpcsched/testing/conformance/scheduling_class.hpp>
+#include <hpcsched/testing/conformance/state_machine.hpp>
 
 #endif
