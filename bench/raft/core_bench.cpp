@@ -36,8 +36,12 @@ void* operator new(std::size_t size) {
     }
     std::abort();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t /*size*/) noexcept {
+    std::free(memory);
+}
 
 namespace {
 
@@ -179,7 +183,8 @@ void report_depth(bench::effort how_much, std::size_t depth, double goal) {
                    .holds = allocated == 0});
 }
 
-bench::figure_case const core{"raft.core", 4, "a commit of 256 bytes by three replicas in one thread, beside bare copies",
+bench::figure_case const core{"raft.core", 4,
+                              "a commit of 256 bytes by three replicas in one thread, beside bare copies",
                               [](bench::effort how_much) {
                                   report_depth(how_much, 1, 800);
                                   report_depth(how_much, 64, 200);

@@ -13,6 +13,7 @@
 #include <hpcsched/raft/ready.hpp>
 #include <hpcsched/raft/replica.hpp>
 #include <hpcsched/raft/replica_config.hpp>
+#include <hpcsched/raft/replica_interface.hpp>
 #include <hpcsched/raft/server.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/raft/state_machine.hpp>

@@ -27,11 +27,12 @@ namespace hpcsched::raft::test {
 
 using namespace std::chrono_literals;
 
-/// A handful of replicas whose messages lie in a queue until the test delivers them, and whose writes are durable at once
-/// or when the test says so.
+/// A handful of replicas whose messages lie in a queue until the test delivers them, and whose writes are durable at
+/// once or when the test says so.
 class group {
   public:
-    explicit group(std::size_t count, std::function<void(replica_config&)> const& configure = {}, std::size_t idle = 0) {
+    explicit group(std::size_t count, std::function<void(replica_config&)> const& configure = {},
+                   std::size_t idle = 0) {
         std::vector<node_id> voters;
         for (std::uint32_t i = 1; i <= count; ++i) {
             voters.push_back(node_id{i});
@@ -110,8 +111,8 @@ class group {
     void pass(duration length) {
         time_point const end = now + length;
         for (;;) {
-            auto const next = std::ranges::min_element(
-                replicas_, {}, [](auto const& r) { return r.second->next_deadline(); });
+            auto const next =
+                std::ranges::min_element(replicas_, {}, [](auto const& r) { return r.second->next_deadline(); });
             if (next->second->next_deadline() > end) {
                 break;
             }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/raft/log_window.hpp>
-
 #include <hpcsched/core/random.hpp>
+#include <hpcsched/raft/log_window.hpp>
 
 #include <boost/random/uniform_int_distribution.hpp>
 #include <doctest/doctest.h>
@@ -113,8 +112,12 @@ TEST_CASE("log_window: agrees with a plain list over random appends, truncations
                     p.all.resize(static_cast<std::size_t>(std::min(last, from - 1)));
                 }
                 break;
-            case 1: evictable += draw(last - evictable); break;
-            case 2: term += draw(1); break;
+            case 1:
+                evictable += draw(last - evictable);
+                break;
+            case 2:
+                term += draw(1);
+                break;
             case 3:
                 if (draw(20) == 0) {
                     w.grow(draw(100));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/raft/memory_log.hpp>
-
 #include <hpcsched/raft/server.hpp>
 #include <hpcsched/testing/archetypes/log_storage.hpp>
 #include <hpcsched/testing/archetypes/state_machine.hpp>
@@ -12,7 +11,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
 
 namespace hpcsched::raft {
 namespace {

@@ -24,9 +24,8 @@ TEST_CASE("cluster: a group elects a leader and carries a command out on every s
     cluster c{{}, 1};
     c.run_until(time_point{5s});
     REQUIRE(c.leader() != raft::no_node);
-    bool const proposed = c.act(c.leader(), [](cluster::server& s, time_point local) {
-        CHECK(s.propose(open_session(), local).has_value());
-    });
+    bool const proposed = c.act(
+        c.leader(), [](cluster::server& s, time_point local) { CHECK(s.propose(open_session(), local).has_value()); });
     CHECK(proposed);
     c.run_until(time_point{6s});
     CHECK(c.take_applied().size() == 3);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/raft_sim/linearizability.hpp>
-
 #include <hpcsched/core/random.hpp>
+#include <hpcsched/raft_sim/linearizability.hpp>
 
 #include <boost/random/uniform_int_distribution.hpp>
 #include <doctest/doctest.h>
@@ -51,8 +50,7 @@ bool plainly_linearizable(std::vector<observed_operation> const& ops) {
                 }
                 taken.push_back(i);
                 fits = fits && (o.returned == never || o.answer == held);
-                if (o.what.what == kind::write ||
-                    (o.what.what == kind::compare_and_swap && held == o.what.expected)) {
+                if (o.what.what == kind::write || (o.what.what == kind::compare_and_swap && held == o.what.expected)) {
                     held = o.what.value;
                 }
             }
@@ -86,8 +84,8 @@ TEST_CASE("linearizability: an operation without an answer may have happened, la
 }
 
 TEST_CASE("linearizability: a command carried out twice is found") {
-    CHECK(judge({op(kind::compare_and_swap, 0, 1, 0, 5, 0), op(kind::write, 2, 3, 5, 0),
-                 op(kind::read, 4, 5, 5)}) == verdict::violated);
+    CHECK(judge({op(kind::compare_and_swap, 0, 1, 0, 5, 0), op(kind::write, 2, 3, 5, 0), op(kind::read, 4, 5, 5)}) ==
+          verdict::violated);
 }
 
 TEST_CASE("linearizability: registers are judged each alone") {

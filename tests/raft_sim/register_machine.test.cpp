@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/raft_sim/register_machine.hpp>
-
 #include <hpcsched/testing/conformance/state_machine.hpp>
 
 #include <doctest/doctest.h>

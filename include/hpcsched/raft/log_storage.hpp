@@ -91,18 +91,21 @@ concept receives_snapshots = requires(S& s, snapshot_chunk const& chunk) {
 /// | `s.store_chunk(chunk)`                | stores a piece of another server's snapshot durably                      |
 ///
 /// Semantics (not checked by the compiler):
-/// 1. After a crash the storage is as after some prefix of the writes that contains every durable one; of the first that
+/// 1. After a crash the storage is as after some prefix of the writes that contains every durable one; of the first
+/// that
 ///    is not, its hard state and any prefix of its entries may be there too.
 /// 2. A write with entries replaces all stored ones from its `first_index` on.
 /// 3. A failed write leaves the storage unfit for more: the server stops, and goes on from `stored()` when opened anew.
 ///    Nothing that was not durable was vouched for.
-/// 4. A chunk at another offset than the next one changes nothing; one at offset 0, or of another snapshot, begins anew.
+/// 4. A chunk at another offset than the next one changes nothing; one at offset 0, or of another snapshot, begins
+/// anew.
 ///    The last one, when durable, puts the snapshot in the place of the old one and of the whole log in one step.
 /// 5. What `read` and `read_snapshot` return is borrowed until the next call.
 ///
 /// \thread_safety none; confine to the server's thread
 ///
-/// Minimal model: hpcsched/testing/archetypes/log_storage.hpp. Conformance: hpcsched/testing/conformance/log_storage.hpp.
+/// Minimal model: hpcsched/testing/archetypes/log_storage.hpp. Conformance:
+/// hpcsched/testing/conformance/log_storage.hpp.
 template <class S>
 concept log_storage = std::movable<S> && detail::tells_what_is_stored<S> && detail::writes_entries<S> &&
                       detail::reads_entries<S> && detail::keeps_snapshots<S> && detail::receives_snapshots<S>;

@@ -20,8 +20,8 @@ namespace hpcsched::raft {
 /// The newest entries of a log, in memory: two rings of a size fixed at construction, one of entries, one of their
 /// payloads. What is older lies in the log storage alone.
 ///
-/// The rings are allocated with the first entry and given back by `release`, so that a group at rest holds none; between
-/// the two nothing is allocated. A copy has rings of its own.
+/// The rings are allocated with the first entry and given back by `release`, so that a group at rest holds none;
+/// between the two nothing is allocated. A copy has rings of its own.
 ///
 /// \complexity O(1) but for copies of payloads and what a call names
 /// \thread_safety none
@@ -70,14 +70,15 @@ class log_window {
         return entries_[slot(index)];
     }
 
-    /// Up to `count_max` entries from `from` on whose payloads are at most `payload_max` bytes together (one entry in any
-    /// case), as far as they lie side by side in the ring. Borrowed until the next change.
+    /// Up to `count_max` entries from `from` on whose payloads are at most `payload_max` bytes together (one entry in
+    /// any case), as far as they lie side by side in the ring. Borrowed until the next change.
     /// \pre holds(from); count_max > 0
     [[nodiscard]] std::span<entry const> view(log_index from, std::size_t count_max,
                                               std::size_t payload_max) const noexcept {
         HPCSCHED_ASSERT(holds(from));
         std::size_t const start = slot(from);
-        std::size_t const limit = std::min({count_max, entries_max_ - start, static_cast<std::size_t>(last_ - from + 1)});
+        std::size_t const limit =
+            std::min({count_max, entries_max_ - start, static_cast<std::size_t>(last_ - from + 1)});
         std::size_t payload = entries_[start].payload.size();
         std::size_t count = 1;
         while (count < limit && payload + entries_[start + count].payload.size() <= payload_max) {
@@ -139,7 +140,7 @@ class log_window {
     /// Makes room for one more entry of `payload_size` bytes by taking rings twice as large, for the few entries that
     /// cannot be refused.
     void grow(std::size_t payload_size) {
-        log_window larger{entries_max_ * 2, std::max(bytes_max_ * 2, std::bit_ceil(payload_size))};
+        log_window larger{entries_max_ * 2, std::bit_ceil(bytes_max_ * 2 + payload_size)};
         larger.reset(first_ - 1, base_term_);
         for (log_index i = first_; i <= last_; ++i) {
             larger.append(at(i).term, at(i).kind, at(i).payload, 0);

@@ -27,7 +27,7 @@ struct member {
     bool voted = false;            ///< in the configuration that is going; set in a joint one only
     bool stays_as_learner = false; ///< loses its vote when the joint configuration ends, and stays
     bool witness = false;          ///< votes and stores which entries there are, not what they hold; never leads
-    std::uint8_t priority = 1;     ///< higher ones stand for election earlier; 0: never stands
+    std::uint8_t priority = 1;     ///< higher ones stand for election earlier
 
     friend bool operator==(member const&, member const&) = default;
 };
@@ -47,7 +47,8 @@ struct membership_change {
 /// must agree ("joint consensus").
 ///
 /// A value; at most `members_max` members, in ascending order of id.
-/// \source Ongaro and Ousterhout, "In search of an understandable consensus algorithm", USENIX ATC 2014 (the Raft paper),
+/// \source Ongaro and Ousterhout, "In search of an understandable consensus algorithm", USENIX ATC 2014 (the Raft
+/// paper),
 ///         section 6, and Ongaro's thesis, chapter 4
 class membership {
   public:
@@ -111,7 +112,7 @@ class membership {
     /// The membership after `changes`: a single new configuration where at most one voter is added or removed and
     /// `always_joint` is not asked for, else a joint one, to be left by `without_old`.
     /// \error errc::invalid_change   two changes of one server; a server to remove that is no member; no voter that can
-    ///                               lead would be left; too many members
+    ///                               lead would be left; as many witnesses as voters with data; too many members
     ///        errc::change_in_progress   this one is joint
     [[nodiscard]] result<membership, errc> changed(std::span<membership_change const> changes,
                                                    bool always_joint = false) const;
@@ -134,12 +135,10 @@ class membership {
   private:
     friend class membership_codec;
 
-    void insert(member const& m) {
-        members_.insert(std::ranges::lower_bound(members_, m.id, {}, &member::id), m);
-    }
+    void insert(member const& m) { members_.insert(std::ranges::lower_bound(members_, m.id, {}, &member::id), m); }
 
     template <class Reached>
-    [[nodiscard]] std::uint64_t majority_value(Reached& reached, bool member::*counts) const noexcept {
+    [[nodiscard]] std::uint64_t majority_value(Reached& reached, bool member::* counts) const noexcept {
         std::array<std::uint64_t, members_max> values; // the first `count`, descending
         std::size_t count = 0;
         for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -174,16 +173,16 @@ class membership_codec {
             for (unsigned shift = 0; shift < 32; shift += 8) {
                 out.push_back(static_cast<std::byte>(each.id.value >> shift));
             }
-            unsigned const flags = (each.votes ? 1U : 0U) | (each.voted ? 2U : 0U) |
-                                   (each.stays_as_learner ? 4U : 0U) | (each.witness ? 8U : 0U);
+            unsigned const flags = (each.votes ? 1U : 0U) | (each.voted ? 2U : 0U) | (each.stays_as_learner ? 4U : 0U) |
+                                   (each.witness ? 8U : 0U);
             out.push_back(static_cast<std::byte>(flags));
             out.push_back(static_cast<std::byte>(each.priority));
         }
         return out;
     }
 
-    /// The membership that `in` encodes; nothing where it encodes none (another version, a wrong length, ids that do not
-    /// ascend, unknown flags).
+    /// The membership that `in` encodes; nothing where it encodes none (another version, a wrong length, ids that do
+    /// not ascend, unknown flags).
     [[nodiscard]] static std::optional<membership> decode(std::span<std::byte const> in) {
         if (in.size() < 2 || in[0] != std::byte{1}) {
             return std::nullopt;
@@ -248,14 +247,18 @@ inline result<membership, errc> membership::changed(std::span<membership_change 
         at->voted = did_vote; // for now as if joint; undone below
         at->votes = will_vote;
         at->stays_as_learner = did_vote && change.what == action::add_learner;
-        at->witness = change.what == action::add_witness;
-        at->priority = change.priority;
-        if (change.what == action::remove && !did_vote) {
+        if (change.what != action::remove) {
+            at->witness = change.what == action::add_witness;
+            at->priority = change.priority;
+        } else if (!did_vote) {
             next.members_.erase(at);
         }
     }
-    auto const can_lead = [](member const& m) { return m.votes && !m.witness && m.priority > 0; };
-    if (std::ranges::none_of(next.members_, can_lead)) {
+    // Those with data must be a majority by themselves: else they can be stuck behind what only witnesses remember.
+    auto const votes_with = [&](bool witness) {
+        return std::ranges::count_if(next.members_, [=](member const& m) { return m.votes && m.witness == witness; });
+    };
+    if (votes_with(false) <= votes_with(true)) {
         return errc::invalid_change;
     }
     if (voters_moved <= 1 && !always_joint) {

@@ -17,8 +17,8 @@
 
 namespace hpcsched::raft {
 
-/// A log storage in memory: every write is durable at once, for as long as the object lives. For tests, simulations, and
-/// groups whose servers never fail together.
+/// A log storage in memory: every write is durable at once, for as long as the object lives. For tests, simulations,
+/// and groups whose servers never fail together.
 ///
 /// \complexity O(1) amortised per entry; memory for every entry since the last snapshot
 class memory_log {

@@ -30,19 +30,19 @@ struct append_request {
     log_index previous_index = 0;
     log_term previous_term = 0;
     log_index commit = 0;
-    std::uint64_t round = 0;           ///< the leader's newest round of heartbeats, to be echoed
-    std::span<entry const> entries{};  ///< consecutive, from previous_index + 1; borrowed
-    bool without_commands = false;     ///< to a witness: an encoder leaves out the payload of commands
+    std::uint64_t round = 0;          ///< the leader's newest round of heartbeats, to be echoed
+    std::span<entry const> entries{}; ///< consecutive, from previous_index + 1; borrowed
+    bool without_commands = false;    ///< to a witness: commands arrive as `omitted`, without their payload
 };
 
 /// The answer.
 struct append_response {
     bool rejected = false;
-    bool partial = false;      ///< accepted: but for the last entries, for which there is no room yet
-    log_index matched = 0;     ///< accepted: both logs agree up to here, and the sender has it durably. Rejected: the
-                               ///< last place where they may agree
-    log_term hint_term = 0;    ///< rejected: the sender's term at `matched`
-    log_index asked = 0;       ///< rejected: the previous_index refused
+    log_index matched = 0;  ///< accepted: both logs agree up to here, and the sender has it durably. Rejected: the
+                            ///< last place where they may agree
+    log_term hint_term = 0; ///< rejected: the sender's term at `matched`
+    log_index asked = 0;    ///< rejected: the previous_index refused
+    log_index commit = 0;   ///< rejected: what the sender knows to be committed, and so in every leader's log
     std::uint64_t round = 0;
 };
 
@@ -93,9 +93,9 @@ struct forwarded_command {
     std::span<std::byte const> payload{}; ///< borrowed
 };
 
-using message_body = std::variant<vote_request, vote_response, append_request, append_response, heartbeat,
-                                  heartbeat_response, snapshot_chunk, snapshot_response, timeout_now, read_request,
-                                  read_response, forwarded_command>;
+using message_body =
+    std::variant<vote_request, vote_response, append_request, append_response, heartbeat, heartbeat_response,
+                 snapshot_chunk, snapshot_response, timeout_now, read_request, read_response, forwarded_command>;
 
 /// One message of a group. Spans in it are borrowed from whoever made it: from a replica until its next call, from a
 /// transport until the receiving call returns.

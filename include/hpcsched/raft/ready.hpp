@@ -16,9 +16,9 @@ namespace hpcsched::raft {
 /// One write of the log storage. Writes are carried out in the order of their numbers; when one and all before it are
 /// durable, the host calls `replica::written` with its number, at once or any time later.
 struct log_write {
-    std::uint64_t number = 0; ///< 0: there is nothing to write
-    hard_state state{};       ///< to be stored in place of the last
-    log_index commit = 0;     ///< to be stored along, so that a restart need not learn it anew
+    std::uint64_t number = 0;  ///< 0: there is nothing to write
+    hard_state state{};        ///< to be stored in place of the last
+    log_index commit = 0;      ///< to be stored along, so that a restart need not learn it anew
     log_index first_index = 0; ///< 0: no entries. Else stored entries from here on are replaced by `entries`
     std::array<std::span<entry const>, 2> entries{}; ///< one after the other; borrowed until the replica's next call
 
@@ -51,7 +51,7 @@ struct snapshot_store_request {
 /// What became of a read.
 struct read_outcome {
     std::uint64_t id = 0;
-    log_index index = 0; ///< the read is linearizable once the state machine has applied this entry
+    log_index index = 0;    ///< the read is linearizable once the state machine has applied this entry
     bool confirmed = false; ///< false: leadership was lost; ask again
 };
 

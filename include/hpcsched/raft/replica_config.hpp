@@ -35,10 +35,10 @@ struct replica_config {
     read_mode reads = read_mode::quorum;
     duration lease_margin = std::chrono::milliseconds{100}; ///< what a lease is shorter than the election timeout
 
-    std::size_t window_entries = 4096;         ///< entries held in memory; a power of two
+    std::size_t window_entries = 4096;                ///< entries held in memory; a power of two
     std::size_t window_bytes = std::size_t{4} << 20U; ///< their payloads; a power of two
     std::size_t entry_bytes_max = std::size_t{1} << 20U;
-    std::size_t append_entries_max = 256;     ///< of one message
+    std::size_t append_entries_max = 256; ///< of one message
     std::size_t append_bytes_max = std::size_t{256} << 10U;
     std::size_t inflight_entries_max = 2048; ///< sent to one follower and not yet acknowledged
     std::size_t inflight_bytes_max = std::size_t{2} << 20U;
@@ -53,7 +53,7 @@ struct replica_config {
 /// What a server has on its disk when it starts.
 struct stored_state {
     hard_state state{};
-    log_index commit = 0; ///< as written along with the last write; may be behind
+    log_index commit = 0;         ///< as written along with the last write; may be behind
     log_index snapshot_index = 0; ///< the log begins behind this entry; 0 where there is no snapshot
     log_term snapshot_term = 0;
     membership members{}; ///< as of the snapshot; of a new group: who founds it

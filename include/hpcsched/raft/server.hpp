@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <utility>
@@ -52,8 +53,8 @@ struct snapshot_policy {
 template <state_machine Machine, log_storage Storage, transport Transport, class Observer = silent_observer>
 class server {
   public:
-    /// Opens a server on what `storage` holds: the machine is put back to the snapshot, and the committed entries behind
-    /// it are applied by the first `run`.
+    /// Opens a server on what `storage` holds: the machine is put back to the snapshot, and the committed entries
+    /// behind it are applied by the first `run`.
     /// \pre validate(config) holds
     server(replica_config const& config, snapshot_policy const& snapshots, Machine machine, Storage storage,
            Transport transport, Observer observer, time_point now)
@@ -89,10 +90,17 @@ class server {
         return failed_ ? result<log_index, errc>{errc::not_leader} : replica_.propose(command, now);
     }
     [[nodiscard]] result<void, errc> forward(std::span<std::byte const> command, time_point now) {
-        return failed_ ? result<void, errc>{errc::no_leader} : replica_.forward(command, now, out_);
+        if (failed_) {
+            return errc::no_leader;
+        }
+        auto const& kept = forwarded_.emplace_back(command.begin(), command.end()); // until `run` has sent it
+        return replica_.forward(kept, now, out_);
     }
     /// See `replica::read`; `Observer::read_ready` follows when the machine shows what it must.
     [[nodiscard]] result<void, errc> read(std::uint64_t id, time_point now) {
+        if (!whole_) {
+            return errc::witness;
+        }
         return failed_ ? result<void, errc>{errc::no_leader} : replica_.read(id, now, out_);
     }
     [[nodiscard]] result<log_index, errc> change_membership(std::span<membership_change const> changes, time_point now,
@@ -118,6 +126,7 @@ class server {
             carry_out();
         }
         out_.clear();
+        forwarded_.clear();
     }
 
     /// When `tick` is due.
@@ -137,6 +146,10 @@ class server {
     [[nodiscard]] log_index applied() const noexcept { return applied_; }
 
   private:
+    // The first byte of a snapshot: whether the machine's state follows.
+    static constexpr std::byte snapshot_of_a_witness{0};
+    static constexpr std::byte snapshot_of_all{1};
+
     struct waiting_read {
         std::uint64_t id = 0;
         log_index index = 0;
@@ -197,20 +210,31 @@ class server {
         if (e.kind == entry_kind::command) {
             machine_.apply(e.index, e.payload, reply_);
         }
+        whole_ = whole_ && e.kind != entry_kind::omitted;
         applied_ = e.index;
         applied_term_ = e.term;
         if (e.kind == entry_kind::membership) {
             if (auto const members = membership_codec::decode(e.payload)) {
                 applied_members_ = *members;
+                check_part();
             }
         }
         observer_.applied(e, reply_);
     }
 
+    // What a witness has omitted is not to be had from it later.
+    void check_part() {
+        member const* const own = applied_members_.find(replica_.id());
+        if (!whole_ && own != nullptr && !own->witness) {
+            (void)check(
+                error{"this server was a witness and lacks commands: to be more, it must begin with an empty log"});
+        }
+    }
+
     void serve_reads() {
         auto const waiting = std::ranges::partition(reads_, [&](waiting_read const& r) { return r.index > applied_; });
         for (waiting_read const& r : waiting) {
-            observer_.read_ready(r.id, true);
+            observer_.read_ready(r.id, whole_);
         }
         reads_.erase(waiting.begin(), waiting.end());
     }
@@ -270,8 +294,9 @@ class server {
     void restore_machine() {
         snapshot_info const info = storage_.snapshot();
         HPCSCHED_ASSERT(info.index == applied_);
-        bool const whole = machine_.restore(storage_.read_snapshot(0, static_cast<std::size_t>(info.size)));
-        if (!whole) {
+        auto const bytes = storage_.read_snapshot(0, static_cast<std::size_t>(info.size));
+        whole_ = !bytes.empty() && bytes.front() == snapshot_of_all;
+        if (whole_ && !machine_.restore(bytes.subspan(1))) {
             (void)check(error{"the snapshot at index " + std::to_string(info.index) +
                               " was not written by this kind of state machine"});
         }
@@ -285,8 +310,10 @@ class server {
             replica_.durable() < applied_) {
             return;
         }
-        saved_.clear();
-        machine_.save(saved_);
+        saved_.assign(1, whole_ ? snapshot_of_all : snapshot_of_a_witness);
+        if (whole_) {
+            machine_.save(saved_);
+        }
         log_index const keep_from = applied_ - std::min(applied_, snapshots_.trailing) + 1;
         snapshot_info const info{applied_, applied_term_, applied_members_, saved_.size()};
         (void)check(storage_.save_snapshot(info, saved_, keep_from));
@@ -312,10 +339,12 @@ class server {
     log_term applied_term_ = 0;
     membership applied_members_ = storage_.stored().members;
     std::vector<waiting_read> reads_;
+    std::deque<byte_buffer> forwarded_;
     byte_buffer reply_;
     byte_buffer saved_;
     std::uint64_t handed_out_ = 0;
     std::uint64_t durable_ = 0;
+    bool whole_ = true; // the machine has seen every command
     bool failed_ = false;
     std::string failure_;
 };

@@ -22,10 +22,11 @@ struct session_key {
 /// Wraps a state machine so that a command that a client sends again, because it heard no answer, is carried out once:
 /// the second time the first answer is given. A client waits for each answer before it sends its next command.
 ///
-/// A command is a `session_key` (two little-endian 64-bit words) and the inner machine's command; an answer is one byte,
-/// `session_reply`, and the inner machine's answer. The command {0, 0} opens a session; its answer is the client's number
-/// (8 bytes). The table is part of the state, so all servers agree on it, and of snapshots. Beyond `clients_max` sessions
-/// the one whose last command is oldest is forgotten: what its client sends after that is `expired`, and not done twice.
+/// A command is a `session_key` (two little-endian 64-bit words) and the inner machine's command; an answer is one
+/// byte, `session_reply`, and the inner machine's answer. The command {0, 0} opens a session; its answer is the
+/// client's number (8 bytes). The table is part of the state, so all servers agree on it, and of snapshots. Beyond
+/// `clients_max` sessions the one whose last command is oldest is forgotten: what its client sends after that is
+/// `expired`, and not done twice.
 ///
 /// \source thesis, section 6.3
 template <state_machine Machine>

@@ -45,7 +45,8 @@ concept restores_its_state = requires(M& m, std::span<std::byte const> saved) {
 /// | `m.restore(saved)`               | replaces the state by what `save` wrote; false if it wrote no such  |
 ///
 /// Semantics (not checked by the compiler):
-/// 1. Deterministic: equal states and equal commands give equal states and answers, on every server and in every version
+/// 1. Deterministic: equal states and equal commands give equal states and answers, on every server and in every
+/// version
 ///    that runs at the same time. No clock, no randomness, no order of unordered containers.
 /// 2. `index` grows from call to call; after `restore` it goes on behind the snapshot's.
 /// 3. Any bytes are a command: one that makes no sense is answered so, and changes nothing.
@@ -57,8 +58,8 @@ concept restores_its_state = requires(M& m, std::span<std::byte const> saved) {
 /// Minimal model: hpcsched/testing/archetypes/state_machine.hpp.
 /// Conformance: hpcsched/testing/conformance/state_machine.hpp.
 template <class M>
-concept state_machine = std::movable<M> && detail::applies_commands<M> && detail::saves_its_state<M> &&
-                        detail::restores_its_state<M>;
+concept state_machine =
+    std::movable<M> && detail::applies_commands<M> && detail::saves_its_state<M> && detail::restores_its_state<M>;
 
 } // namespace hpcsched::raft
 

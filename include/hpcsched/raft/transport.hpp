@@ -28,7 +28,8 @@ concept sends_messages = requires(T& t, message const& m) {
 /// 1. A message arrives as it was sent or not at all: what a network changes on the way is found and dropped.
 /// 2. `m` and what it borrows are read within the call; nothing of it is kept by reference.
 /// 3. Never calls the replica back within `send`.
-/// 4. Where `m` is an append_request `without_commands`, the payload of entries of kind `command` need not travel.
+/// 4. Where `m` is an append_request `without_commands`, entries of kind `command` arrive as `omitted`, without
+/// payload.
 /// 5. Order is kept as far as possible: what overtakes is taken for lost, and sent again.
 ///
 /// \thread_safety none; confine to the server's thread

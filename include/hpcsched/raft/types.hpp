@@ -28,6 +28,7 @@ enum class entry_kind : std::uint8_t {
     no_op,      ///< a new leader's first entry; changes nothing
     command,    ///< a command of the state machine
     membership, ///< an encoded `membership`, in force from the moment it is in a server's log
+    omitted,    ///< a command as a witness has it: that it was there, not what it said
 };
 
 /// One entry of the log. The payload is borrowed: whoever hands an entry out says how long it stays.
@@ -63,6 +64,7 @@ enum class errc : std::uint8_t {
     change_in_progress, ///< the last membership change is not complete, or the leader has committed nothing yet
     invalid_change,     ///< the membership that would result has no voter, too many members, or names a wrong one
     too_many_reads,     ///< `replica_config::reads_max` reads wait
+    witness,            ///< this server has no data to read from
 };
 
 /// Found by Boost.System when `value()` is called on a failed result: a broken contract.

@@ -35,8 +35,8 @@ struct network_config {
 };
 
 struct cluster_config {
-    std::size_t founders = 3; ///< servers 1 .. founders make up the group
-    std::size_t spares = 0;   ///< the next ones run, empty, and wait to be added
+    std::size_t founders = 3;       ///< servers 1 .. founders make up the group
+    std::size_t spares = 0;         ///< the next ones run, empty, and wait to be added
     raft::replica_config replica{}; ///< of all; id and seed are set for each
     raft::snapshot_policy snapshots{};
     network_config network{};
@@ -86,9 +86,9 @@ class note_taker {
 
     void applied(raft::entry const& e, std::span<std::byte const> reply) {
         checks_->applied(node_, e, reply);
-        if (e.kind == raft::entry_kind::command && !e.payload.empty()) { // a witness's are
-            to_->applied.push_back({node_, e.index, e.term, {e.payload.begin(), e.payload.end()},
-                                    {reply.begin(), reply.end()}});
+        if (e.kind == raft::entry_kind::command) {
+            to_->applied.push_back(
+                {node_, e.index, e.term, {e.payload.begin(), e.payload.end()}, {reply.begin(), reply.end()}});
         }
     }
     void read_ready(std::uint64_t id, bool confirmed) { to_->reads.push_back({node_, id, confirmed}); }
@@ -102,8 +102,9 @@ class note_taker {
 
 } // namespace detail
 
-/// A whole group in one thread: servers with simulated disks and clocks on a simulated network, and the invariants checked
-/// after every step. Events of the same time are in this order: timers, disks, network; then as they were scheduled.
+/// A whole group in one thread: servers with simulated disks and clocks on a simulated network, and the invariants
+/// checked after every step. Events of the same time are in this order: timers, disks, network; then as they were
+/// scheduled.
 ///
 /// Equal configurations, seeds and calls give equal runs, to the bit.
 /// \thread_safety none
@@ -185,7 +186,8 @@ class cluster {
         now_ = std::max(now_, until);
     }
 
-    /// Calls `what(server, its local time)` and has the server carry out what follows; nothing where it is down or paused.
+    /// Calls `what(server, its local time)` and has the server carry out what follows; nothing where it is down or
+    /// paused.
     /// \return whether it was called
     template <class What>
     bool act(raft::node_id id, What&& what) {

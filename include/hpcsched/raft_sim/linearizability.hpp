@@ -32,15 +32,17 @@ enum class verdict : std::uint8_t {
     undecided, ///< the search passed its limit
 };
 
-/// Whether one order of all operations on one register explains every answer and contradicts no client: an operation that
-/// returned before another was called comes first.
+/// Whether one order of all operations on one register explains every answer and contradicts no client: an operation
+/// that returned before another was called comes first.
 ///
 /// \param history  of one key, in any order
 /// \param limit    states to visit before it gives up
 /// \complexity exponential in the operations that overlap; states already seen are not searched again
-/// \source Wing and Gong, "Testing and verifying concurrent objects", 1993; the memory of states seen is Lowe's, "Testing
+/// \source Wing and Gong, "Testing and verifying concurrent objects", 1993; the memory of states seen is Lowe's,
+/// "Testing
 ///         for linearizability", 2017
-[[nodiscard]] inline verdict check_register(std::span<observed_operation const> history, std::size_t limit = 2'000'000) {
+[[nodiscard]] inline verdict check_register(std::span<observed_operation const> history,
+                                            std::size_t limit = 2'000'000) {
     std::vector<observed_operation> ops;
     for (observed_operation const& o : history) {
         if (o.returned != never || o.what.what != operation::kind::read) {
@@ -109,7 +111,8 @@ enum class verdict : std::uint8_t {
 }
 
 /// The same for a history of many registers: each is checked alone, as linearizability is a local property.
-/// \source Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects", TOPLAS 1990, section 3.2
+/// \source Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects", TOPLAS 1990,
+/// section 3.2
 [[nodiscard]] inline verdict check_registers(std::span<observed_operation const> history) {
     std::map<std::uint64_t, std::vector<observed_operation>> by_key;
     for (observed_operation const& o : history) {

@@ -44,8 +44,11 @@ class owned_message {
         bytes_.reserve(size);
         entries_.assign(append.entries.begin(), append.entries.end());
         for (raft::entry& e : entries_) {
-            bool const left_out = append.without_commands && e.kind == raft::entry_kind::command;
-            e.payload = left_out ? std::span<std::byte const>{} : own(e.payload);
+            if (append.without_commands && e.kind == raft::entry_kind::command) {
+                e.kind = raft::entry_kind::omitted;
+                e.payload = {};
+            }
+            e.payload = own(e.payload);
         }
         append.entries = entries_;
     }

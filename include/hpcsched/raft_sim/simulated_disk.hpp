@@ -17,12 +17,12 @@
 
 namespace hpcsched::raft_sim {
 
-/// The disk of one simulated server. Writes become durable some time after they began, in their order; a crash loses those
-/// that are not, all but a prefix of them, the last of which may be torn: its hard state and some of its entries are
-/// there. It outlives the server: what a crash left is what the next one opens.
+/// The disk of one simulated server. Writes become durable some time after they began, in their order; a crash loses
+/// those that are not, all but a prefix of them, the last of which may be torn: its hard state and some of its entries
+/// are there. It outlives the server: what a crash left is what the next one opens.
 ///
-/// Faults that a disk cannot tell (a write that it calls durable and loses) are not modelled: no Raft survives them on a
-/// majority. Damage that checksums find (bit flips, misdirected blocks) is `lost()`: the log refuses to open, and the
+/// Faults that a disk cannot tell (a write that it calls durable and loses) are not modelled: no Raft survives them on
+/// a majority. Damage that checksums find (bit flips, misdirected blocks) is `lost()`: the log refuses to open, and the
 /// server must be replaced.
 class simulated_disk {
   public:

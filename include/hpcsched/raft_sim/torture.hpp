@@ -99,15 +99,15 @@ struct torture_outcome {
     std::uint64_t hash = 0; ///< of the whole run: the same for the same plan
     std::uint64_t events = 0;
     std::uint64_t faults = 0;
-    std::size_t leaders = 0;      ///< terms that had one
-    raft::log_index entries = 0;  ///< committed
-    std::size_t answered = 0;     ///< operations that got an answer
-    bool undecided = false;       ///< the search for a linear order was given up
+    std::size_t leaders = 0;     ///< terms that had one
+    raft::log_index entries = 0; ///< committed
+    std::size_t answered = 0;    ///< operations that got an answer
+    bool undecided = false;      ///< the search for a linear order was given up
 };
 
-/// Runs one plan: clients work on registers while faults are done to the servers (the safety phase); then all faults end
-/// but lost disks, and the group must answer every client and bring every server to the same state within a simulated minute
-/// (the liveness phase); last, the clients' history must be linearizable.
+/// Runs one plan: clients work on registers while faults are done to the servers (the safety phase); then all faults
+/// end but lost disks, and the group must answer every client and bring every server to the same state within a
+/// simulated minute (the liveness phase); last, the clients' history must be linearizable.
 ///
 /// \source the two phases are those of TigerBeetle's simulator (src/vopr.zig)
 class torture {
@@ -128,7 +128,7 @@ class torture {
     torture_outcome run() {
         using namespace std::chrono_literals;
         time_point const safety_ends = time_point{20s};
-        while (healthy() && !(finished() && now_ > time_point{2s}) && now_ < safety_ends) {
+        while (healthy() && !(finished() && now_ > time_point{2s}) && now_ < safety_ends && !at_rest()) {
             step();
         }
         heal();
@@ -151,7 +151,8 @@ class torture {
         if (out.failure.empty()) {
             verdict const v = check_registers(history_);
             out.undecided = v == verdict::undecided;
-            out.failure = v == verdict::violated ? "linearizability: no order of the operations explains the answers" : "";
+            out.failure =
+                v == verdict::violated ? "linearizability: no order of the operations explains the answers" : "";
         }
         return out;
     }
@@ -169,8 +170,8 @@ class torture {
         raft::node_id server{};
         std::uint64_t session = 0;
         std::uint64_t sequence = 0;
-        std::size_t at = 0;         // of its operation in the history
-        raft::log_index index = 0;  // of the entry that opens its session
+        std::size_t at = 0;        // of its operation in the history
+        raft::log_index index = 0; // of the entry that opens its session
         raft::log_term term = 0;
         std::uint64_t read_id = 0;
         time_point patience{};
@@ -190,6 +191,7 @@ class torture {
         take_notes();
     }
 
+    [[nodiscard]] bool at_rest() const { return cluster_.next_time() == never && queue_.next_time() == never; }
     [[nodiscard]] bool healthy() const { return cluster_.checks().breach().empty(); }
     [[nodiscard]] bool finished() const {
         return started_ >= plan_.operations &&
@@ -198,7 +200,9 @@ class torture {
 
     void handle(happening const& h) {
         switch (h.what) {
-        case happening::kind::client: act(h.who); break;
+        case happening::kind::client:
+            act(h.who);
+            break;
         case happening::kind::fault:
             if (!healing_) {
                 ++faults_;
@@ -209,13 +213,17 @@ class torture {
                 queue_.push(now_ + std::chrono::milliseconds{100}, 1, h);
             }
             break;
-        case happening::kind::restart: cluster_.restart(cluster::id_at(h.who)); break;
+        case happening::kind::restart:
+            cluster_.restart(cluster::id_at(h.who));
+            break;
         case happening::kind::free_disk:
             cluster_.disk(cluster::id_at(h.who)).set_full(false);
             cluster_.crash(cluster::id_at(h.who)); // a server that failed is started anew
             cluster_.restart(cluster::id_at(h.who));
             break;
-        case happening::kind::heal_cuts: cut_all(h.who, false, false); break;
+        case happening::kind::heal_cuts:
+            cut_all(h.who, false, false);
+            break;
         }
     }
 
@@ -341,6 +349,7 @@ class torture {
     void finish(client& c, std::uint64_t answer) {
         history_[c.at].returned = now_;
         history_[c.at].answer = answer;
+        c.read_id = 0; // its answer may come twice
         c.now_doing = client::state::idle;
         ++answered_;
     }
@@ -426,10 +435,10 @@ class torture {
             raft::node_id const node = any_server();
             bool const may_witness = plan_.cluster.spares > 0 && node.value == cluster_.size();
             auto const draw = fault_dice_.below(3);
-            action const what = draw == 0      ? action::remove
-                                : may_witness  ? action::add_witness
-                                : draw == 1    ? action::add_voter
-                                               : action::add_learner;
+            action const what = draw == 0     ? action::remove
+                                : may_witness ? action::add_witness
+                                : draw == 1   ? action::add_voter
+                                              : action::add_learner;
             changes.push_back({what, node, static_cast<std::uint8_t>(fault_dice_.below(4))});
         }
         cluster_.act(cluster_leader_or(any_server()), [&](cluster::server& s, time_point local) {

@@ -10,6 +10,8 @@ struct never_tells : memory_log {
 template <log_storage S>
 void open(S&& storage);
 
-void refuse() { open<never_tells>(never_tells{}); }
+void refuse() {
+    open<never_tells>(never_tells{});
+}
 
 } // namespace hpcsched::raft

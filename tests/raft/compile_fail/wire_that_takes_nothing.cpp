@@ -10,6 +10,8 @@ struct cut_wire {
 template <transport T>
 void connect(T wire);
 
-void refuse() { connect(cut_wire{}); }
+void refuse() {
+    connect(cut_wire{});
+}
 
 } // namespace hpcsched::raft

@@ -4,7 +4,7 @@
 
 // Part of replica.hpp: terms, votes and leadership (Raft paper, section 5.2; thesis, chapter 3 and section 9.6).
 
-#include <hpcsched/raft/replica.hpp>
+#include <hpcsched/raft/replica_interface.hpp>
 
 namespace hpcsched::raft {
 
@@ -15,16 +15,17 @@ inline time_point replica::next_deadline() const noexcept {
     return leads() ? std::min({heartbeat_deadline_, quorum_deadline_, transfer_deadline_}) : election_deadline_;
 }
 
-// Servers of a lower priority wait an election timeout longer for each voter that is above them.
+// Where a leader was heard of, servers of a lower priority wait an election timeout longer for each voter above them;
+// after that all wait alike, as those above may be unable to win.
 inline void replica::arm_election(time_point now) noexcept {
     sequence_hash draw;
     draw.add(config_.seed);
     draw.add(config_.id.value);
     draw.add(timeouts_drawn_++);
     duration const timeout = config_.election_timeout;
-    duration wait = timeout + duration{static_cast<std::int64_t>(draw.value() %
-                                                                 static_cast<std::uint64_t>(timeout.count()))};
-    if (self_ != nobody) {
+    duration wait =
+        timeout + duration{static_cast<std::int64_t>(draw.value() % static_cast<std::uint64_t>(timeout.count()))};
+    if (self_ != nobody && leader_ != no_node) {
         std::uint8_t const own = members_.members()[self_].priority;
         for (member const& m : members_.members()) {
             wait += m.votes && !m.witness && m.priority > own ? timeout : duration{};
@@ -33,12 +34,13 @@ inline void replica::arm_election(time_point now) noexcept {
     election_deadline_ = saturating_add(now, wait);
 }
 
+// A server that is no voter by its newest membership may be needed until that is committed (thesis, section 4.2.2).
 inline bool replica::may_lead() const noexcept {
-    if (self_ == nobody) {
-        return false;
+    member const* own = members_.find(config_.id);
+    if (members_index_ > commit_ && !members_.is_voter(config_.id)) {
+        own = committed_members_.find(config_.id);
     }
-    member const& own = members_.members()[self_];
-    return (own.votes || own.voted) && !own.witness && own.priority > 0;
+    return own != nullptr && (own->votes || own->voted) && !own->witness;
 }
 
 inline void replica::tick(time_point now, ready& out) {
@@ -80,6 +82,7 @@ inline void replica::stand_for_election(time_point now, ready& out, bool transfe
         return;
     }
     quiet_ = false;
+    arm_election(now);
     if (!may_lead()) {
         become_follower(hard_.term, no_node, now);
         return;
@@ -90,22 +93,22 @@ inline void replica::stand_for_election(time_point now, ready& out, bool transfe
     }
     become_follower(hard_.term, no_node, now);
     role_ = raft::role::pre_candidate;
-    peers_[self_].vote = detail::ballot::granted;
+    votes_for_itself_ = true;
     ask_for_votes(out, {.last_index = window_.last_index(), .last_term = window_.last_term(), .pre_vote = true},
                   hard_.term + 1);
     count_votes(now, &out);
 }
 
-// The own vote counts when it is durable (`written`). The requests need not wait: until then this server cannot win, and
-// one that restarts without the memory of having asked has granted nobody anything.
+// The own vote counts when it is durable (`written`). The requests need not wait: until then this server cannot win,
+// and one that restarts without the memory of having asked has granted nobody anything.
 inline void replica::start_candidacy(time_point now, ready& out, bool transfer) {
     become_follower(hard_.term + 1, no_node, now);
     role_ = raft::role::candidate;
     hard_.voted_for = config_.id;
     hard_changed_ = true;
     vote_write_ = last_write_ + 1;
-    ask_for_votes(
-        out, {.last_index = window_.last_index(), .last_term = window_.last_term(), .transfer = transfer}, hard_.term);
+    ask_for_votes(out, {.last_index = window_.last_index(), .last_term = window_.last_term(), .transfer = transfer},
+                  hard_.term);
 }
 
 inline void replica::ask_for_votes(ready& out, vote_request const& request, log_term term) {
@@ -117,27 +120,38 @@ inline void replica::ask_for_votes(ready& out, vote_request const& request, log_
     }
 }
 
+// A server that has answered a leader has promised it to elect nobody for a while, itself included.
+inline void replica::campaign(time_point now, ready& out) {
+    if (!hears_a_leader(now)) {
+        stand_for_election(now, out, false);
+    }
+}
+
 inline void replica::become_follower(log_term term, node_id leader, time_point now) noexcept {
     if (term > hard_.term) {
         hard_ = {term, no_node};
         hard_changed_ = true;
         voted_now_ = no_node;
     }
+    // A later term alone is no reason to wait longer: those that cannot win would hold up those that can.
+    bool const waits_on = role_ == raft::role::follower && leader == no_node && !quiet_;
     role_ = raft::role::follower;
     leader_ = leader;
     verified_ = commit_;
     acknowledged_ = 0;
     owes_acknowledgement_ = false;
-    had_no_room_ = false;
     leader_round_ = 0;
     transfer_to_ = no_node;
     transfer_sent_ = false;
     transfer_deadline_ = never;
     quiet_ = false;
+    votes_for_itself_ = false;
     for (detail::progress& p : peers_) {
         p.vote = detail::ballot::none;
     }
-    arm_election(now);
+    if (!waits_on) {
+        arm_election(now);
+    }
 }
 
 inline void replica::become_leader(time_point now) {
@@ -148,9 +162,11 @@ inline void replica::become_leader(time_point now) {
     for (detail::progress& p : peers_) {
         p = detail::progress{.next = window_.last_index() + 1, .heard = now};
     }
-    peers_[self_].match = durable_;
+    if (self_ != nobody) {
+        peers_[self_].match = durable_;
+    }
     first_of_term_ = window_.last_index() + 1;
-    append_own(entry_kind::no_op, {});
+    append(hard_.term, entry_kind::no_op, {});
     busy_until_ = now;
     heartbeat_deadline_ = saturating_add(now, config_.heartbeat_interval);
     quorum_deadline_ = saturating_add(now, config_.election_timeout);
@@ -160,8 +176,8 @@ inline void replica::become_leader(time_point now) {
 // `out` is null where no message can follow: a candidate's own vote has become durable.
 inline void replica::count_votes(time_point now, ready* out) {
     using detail::ballot;
-    if (peers_[self_].vote == ballot::granted &&
-        members_.is_quorum([&](std::size_t i) { return peers_[i].vote == ballot::granted; })) {
+    auto const granted = [&](std::size_t i) { return i == self_ || peers_[i].vote == ballot::granted; };
+    if (votes_for_itself_ && members_.is_quorum(granted)) {
         if (role_ == raft::role::candidate) {
             become_leader(now);
         } else {
@@ -170,7 +186,8 @@ inline void replica::count_votes(time_point now, ready* out) {
         }
         return;
     }
-    bool const possible = members_.is_quorum([&](std::size_t i) { return peers_[i].vote != ballot::refused; });
+    bool const possible = members_.is_quorum(
+        [&](std::size_t i) { return peers_[i].vote != ballot::refused; }); // its own is none or granted
     if (!possible) {
         become_follower(hard_.term, no_node, now);
     }
@@ -205,8 +222,9 @@ inline bool replica::admit(message const& m, time_point now, ready& out) {
     if (m.term < hard_.term) {
         if (from_leader) {
             send(out, m.from, append_response{.rejected = true}); // its term is what counts: it deposes the old leader
-        } else if (request != nullptr && request->pre_vote) {
-            send(out, m.from, vote_response{.pre_vote = true, .granted = false});
+        } else if (request != nullptr) {
+            send(out, m.from,
+                 vote_response{.pre_vote = request->pre_vote, .granted = false}); // so that it learns the term
         }
         return false;
     }
@@ -226,8 +244,8 @@ inline void replica::receive(message const& m, time_point now, ready& out) {
     if (m.to != config_.id || m.from == no_node || !admit(m, now, out)) {
         return;
     }
-    bool const answer = std::holds_alternative<append_response>(m.body) ||
-                        std::holds_alternative<heartbeat_response>(m.body);
+    bool const answer =
+        std::holds_alternative<append_response>(m.body) || std::holds_alternative<heartbeat_response>(m.body);
     auto const* const beat = std::get_if<heartbeat>(&m.body);
     if (quiet_ && !answer && !(beat != nullptr && beat->quiesce)) {
         wake(now);
@@ -292,13 +310,13 @@ inline result<void, errc> replica::transfer_leadership(node_id to, time_point no
     wake(now);
     transfer_to_ = to;
     transfer_deadline_ = saturating_add(now, config_.election_timeout);
-    finish_transfer(at, out);
+    finish_transfer(out);
     return {};
 }
 
-inline void replica::finish_transfer(std::size_t at, ready& out) {
-    if (transfer_to_ == members_.members()[at].id && peers_[at].match == window_.last_index() &&
-        peers_[at].state == detail::send_state::replicate) {
+inline void replica::finish_transfer(ready& out) {
+    std::size_t const at = position(transfer_to_);
+    if (at != nobody && peers_[at].match == window_.last_index() && peers_[at].state == detail::send_state::replicate) {
         transfer_sent_ = true;
         send(out, transfer_to_, timeout_now{});
     }

@@ -5,7 +5,7 @@
 // Part of replica.hpp: the log, its way to the followers, and when an entry is committed (Raft paper, sections 5.3 and
 // 5.4; thesis, section 10.2).
 
-#include <hpcsched/raft/replica.hpp>
+#include <hpcsched/raft/replica_interface.hpp>
 
 namespace hpcsched::raft {
 
@@ -15,7 +15,7 @@ inline result<log_index, errc> replica::propose(std::span<std::byte const> comma
     if (!leads()) {
         return errc::not_leader;
     }
-    if (transfer_to_ != no_node) {
+    if (!in_office()) {
         return errc::leaving_office;
     }
     if (command.size() > config_.entry_bytes_max) {
@@ -52,11 +52,12 @@ inline void replica::on(forwarded_command const& m, message const& /*envelope*/,
     (void)propose(m.payload, now); // the sender asks again if it does not see it in the log
 }
 
-// An entry that a leader cannot do without finds room in any case.
-inline void replica::append_own(entry_kind kind, std::span<std::byte const> payload) {
-    if (!window_.append(hard_.term, kind, payload, evictable())) {
+// What cannot be refused (a leader's first entry, a follower's share) finds room in any case. What a follower may have
+// to hold is bounded by what its leader may propose before it commits, and by what may be in flight.
+inline void replica::append(log_term term, entry_kind kind, std::span<std::byte const> payload) {
+    if (!window_.append(term, kind, payload, evictable())) {
         window_.grow(payload.size());
-        bool const there_is_room = window_.append(hard_.term, kind, payload, evictable());
+        bool const there_is_room = window_.append(term, kind, payload, evictable());
         HPCSCHED_ASSERT(there_is_room);
     }
 }
@@ -198,7 +199,8 @@ inline void replica::heard_from(std::size_t at, std::uint64_t round, time_point 
 
 inline void replica::on(append_response const& m, message const& envelope, time_point now, ready& out) {
     std::size_t const at = position(envelope.from);
-    if (!leads() || at == nobody || at == self_ || m.matched > window_.last_index()) {
+    bool const nonsense = m.matched > window_.last_index() || (m.rejected && (m.asked == 0 || m.commit > m.asked));
+    if (!leads() || at == nobody || at == self_ || nonsense) {
         return;
     }
     detail::progress& p = peers_[at];
@@ -209,8 +211,9 @@ inline void replica::on(append_response const& m, message const& envelope, time_
             return;
         }
         // Everything of a term newer than the follower's there cannot be in its log (Raft paper, end of section 5.3).
-        log_index guess = m.matched;
-        while (guess > p.match && window_.term_at(guess).value_or(0) > m.hint_term) {
+        // Where this log's terms are not in memory, what the follower has committed is a place where they agree.
+        log_index guess = std::min(m.matched, m.asked - 1);
+        while (guess > m.commit && window_.term_at(guess).value_or(m.hint_term + 1) > m.hint_term) {
             --guess;
         }
         p.probe_from(std::max(guess, p.match) + 1);
@@ -218,15 +221,15 @@ inline void replica::on(append_response const& m, message const& envelope, time_
     }
     bool const news = m.matched > p.match;
     p.match = std::max(p.match, m.matched);
-    p.next = m.partial && news ? p.match + 1 : std::max(p.next, p.match + 1);
+    p.next = std::max(p.next, p.match + 1);
     if (p.state == detail::send_state::probe || (p.state == detail::send_state::snapshot && news)) {
         p.probe_from(p.match + 1);
         p.state = detail::send_state::replicate;
     }
     if (news) {
         p.stalled_beats = 0;
-        commit_by_majority(now);
-        finish_transfer(at, out);
+        commit_by_majority(now); // may leave a joint membership: `p` is of the old one from here on
+        finish_transfer(out);
     }
 }
 
@@ -344,17 +347,14 @@ inline void replica::on(append_request const& m, message const& envelope, time_p
         return;
     }
     owes_acknowledgement_ = true;
-    bool const whole = accept(entries);
-    had_no_room_ = had_no_room_ || !whole;
-    if (!entries.empty()) {
-        agreed = whole ? entries.back().index : std::min(entries.back().index, window_.last_index());
-    }
+    accept(entries);
+    agreed = entries.empty() ? agreed : entries.back().index;
     verified_ = std::max(verified_, agreed);
     advance_commit(std::max(commit_, std::min(m.commit, verified_)));
 }
 
-// Takes over entries that follow on what agrees; whether there was room for all.
-inline bool replica::accept(std::span<entry const> entries) {
+// Takes over entries that follow on what agrees.
+inline void replica::accept(std::span<entry const> entries) {
     for (entry const& e : entries) {
         if (window_.holds(e.index)) {
             if (window_.at(e.index).term == e.term) {
@@ -362,21 +362,13 @@ inline bool replica::accept(std::span<entry const> entries) {
             }
             truncate(e.index);
         }
-        if (!window_.append(e.term, e.kind, e.payload, evictable())) {
-            if (e.kind == entry_kind::command) {
-                return false; // the leader sends the rest again when this server has committed some
-            }
-            window_.grow(e.payload.size());
-            bool const there_is_room = window_.append(e.term, e.kind, e.payload, evictable());
-            HPCSCHED_ASSERT(there_is_room);
-        }
+        append(e.term, e.kind, e.payload);
         if (e.kind == entry_kind::membership) {
             if (auto const decoded = membership_codec::decode(e.payload)) {
                 adopt(*decoded, e.index, heard_leader_);
             }
         }
     }
-    return true;
 }
 
 inline void replica::truncate(log_index from) noexcept {
@@ -413,6 +405,7 @@ inline void replica::reject(append_request const& m, ready& out) {
                          .matched = guess,
                          .hint_term = window_.term_at(guess).value_or(0),
                          .asked = m.previous_index,
+                         .commit = commit_,
                          .round = m.round});
 }
 
@@ -442,9 +435,8 @@ inline void replica::written(std::uint64_t number, time_point now) {
     }
     writes_.erase(writes_.begin(), first_open);
     durable_write_ = std::max(durable_write_, number);
-    if (role_ == raft::role::candidate && durable_write_ >= vote_write_ &&
-        peers_[self_].vote == detail::ballot::none) {
-        peers_[self_].vote = detail::ballot::granted;
+    if (role_ == raft::role::candidate && durable_write_ >= vote_write_ && !votes_for_itself_) {
+        votes_for_itself_ = true;
         count_votes(now, nullptr);
     } else if (leads() && self_ != nobody) {
         peers_[self_].match = durable_;
@@ -490,22 +482,30 @@ inline void replica::emit_acknowledgements(ready& out) {
         return;
     }
     acknowledged_ = matched;
-    send(out, leader_, append_response{.partial = had_no_room_, .matched = matched, .round = leader_round_});
-    had_no_room_ = false;
+    send(out, leader_, append_response{.matched = matched, .round = leader_round_});
 }
 
-inline void replica::step_down_if_removed(time_point now) {
-    if (!leads() || members_index_ > commit_ || members_.joint() || members_.is_voter(config_.id)) {
+// After the entry that removes it is committed (thesis, section 4.2.2). Whoever has most is asked to take over.
+inline void replica::step_down_if_removed(time_point now, ready& out) {
+    if (members_index_ > commit_ || members_.joint() || members_.is_voter(config_.id)) {
         return;
     }
-    become_follower(hard_.term, no_node, now); // thesis, section 4.2.2: after the entry that removes it is committed
+    std::size_t best = nobody;
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+        member const& m = members_.members()[i];
+        if (m.votes && !m.witness && (best == nobody || peers_[i].match > peers_[best].match)) {
+            best = i;
+        }
+    }
+    send(out, members_.members()[best].id, timeout_now{});
+    become_follower(hard_.term, no_node, now);
 }
 
 inline void replica::flush(time_point now, ready& out) {
     if (leads()) {
         begin_reads(now, out);
         send_entries(out);
-        step_down_if_removed(now);
+        step_down_if_removed(now, out);
     }
     if (!leads() && !reads_.empty()) {
         drop_reads(out);

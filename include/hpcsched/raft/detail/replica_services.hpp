@@ -5,7 +5,7 @@
 // Part of replica.hpp: membership changes (thesis, chapter 4), snapshots (Raft paper, section 7), linearizable reads
 // (thesis, section 6.4).
 
-#include <hpcsched/raft/replica.hpp>
+#include <hpcsched/raft/replica_interface.hpp>
 
 namespace hpcsched::raft {
 
@@ -13,12 +13,9 @@ namespace hpcsched::raft {
 
 inline void replica::restore(entry const& stored, time_point now) {
     HPCSCHED_ASSERT(stored.index == window_.last_index() + 1);
-    durable_ = stored.index; // first: what is committed may make room
-    if (!window_.append(stored.term, stored.kind, stored.payload, std::min(commit_, stored.index - 1))) {
-        window_.grow(stored.payload.size());
-        bool const there_is_room = window_.append(stored.term, stored.kind, stored.payload, 0);
-        HPCSCHED_ASSERT(there_is_room);
-    }
+    durable_ = stored.index - 1; // first: what is committed may make room
+    append(stored.term, stored.kind, stored.payload);
+    durable_ = stored.index;
     unwritten_ = stored.index + 1;
     hard_.term = std::max(hard_.term, stored.term);
     verified_ = std::min(commit_, stored.index);
@@ -54,7 +51,7 @@ inline void replica::adopt(membership const& members, log_index index, time_poin
 
 inline void replica::append_membership(membership const& next, time_point now) {
     auto const bytes = membership_codec::encode(next);
-    append_own(entry_kind::membership, {bytes.data(), bytes.size()});
+    append(hard_.term, entry_kind::membership, {bytes.data(), bytes.size()});
     adopt(next, window_.last_index(), now);
 }
 
@@ -63,7 +60,7 @@ inline result<log_index, errc> replica::change_membership(std::span<membership_c
     if (!leads()) {
         return errc::not_leader;
     }
-    if (transfer_to_ != no_node) {
+    if (!in_office()) {
         return errc::leaving_office;
     }
     // The leader must have committed an entry of its own term first: Ongaro, "bug in single-server membership changes",
@@ -258,8 +255,8 @@ inline void replica::confirm_reads(ready& out) {
     }
     std::uint64_t const answered =
         members_.quorum_value([&](std::size_t i) { return i == self_ ? round_ : peers_[i].round; });
-    auto const open = std::ranges::find_if(
-        reads_, [&](pending_read const& r) { return r.round == 0 || r.round > answered; });
+    auto const open =
+        std::ranges::find_if(reads_, [&](pending_read const& r) { return r.round == 0 || r.round > answered; });
     for (auto r = reads_.begin(); r != open; ++r) {
         // The commit index of now is no smaller than that of when the read came.
         if (r->from == config_.id) {

@@ -146,8 +146,7 @@ class log_storage_check {
             std::size_t const from = std::min<std::size_t>(draw(4) == 0 ? offset + 1 : offset, bytes.size());
             auto const part = std::span{bytes}.subspan(from).first(std::min<std::size_t>(17, bytes.size() - from));
             bool const last = from + part.size() == bytes.size();
-            auto const got =
-                s.store_chunk({index, term, from, last, {members.data(), members.size()}, part});
+            auto const got = s.store_chunk({index, term, from, last, {members.data(), members.size()}, part});
             if (!got) {
                 return "a piece of a snapshot is not stored: " + got.error().message;
             }
@@ -184,8 +183,7 @@ class log_storage_check {
         }
         plain_.state.commit = got.commit;
         std::string wrong;
-        auto next = std::ranges::find_if(plain_.items,
-                                         [&](auto const& i) { return i.index > want.snapshot_index; });
+        auto next = std::ranges::find_if(plain_.items, [&](auto const& i) { return i.index > want.snapshot_index; });
         s.each_stored([&](raft::entry const& e) {
             if (next == plain_.items.end() || !plain_log::same(*next, e)) {
                 wrong = "opened anew it has another entry " + std::to_string(e.index);
@@ -216,8 +214,8 @@ class log_storage_check {
 
 } // namespace detail
 
-/// Uses log storages at random and checks the rules of `raft::log_storage` that hold without a crash: what is written is
-/// there, is read back, is there after it is closed and opened again, whatever replaced what.
+/// Uses log storages at random and checks the rules of `raft::log_storage` that hold without a crash: what is written
+/// is there, is read back, is there after it is closed and opened again, whatever replaced what.
 ///
 /// \param make    returns a new storage, of a group founded by the membership that it is called with
 /// \param reopen  takes a storage and returns one opened on the same data, as after the end of the process
@@ -235,15 +233,23 @@ template <class Make, class Reopen, class Wait>
         std::string wrong = check.opened(storage);
         for (int step = 0; step < 60 && wrong.empty(); ++step) {
             switch (check.draw(9)) {
-            case 0: check.commit_some(); break;
-            case 1: wrong = check.save_snapshot(storage); break;
-            case 2: wrong = check.draw(3) == 0 ? check.receive_snapshot(storage) : ""; break;
+            case 0:
+                check.commit_some();
+                break;
+            case 1:
+                wrong = check.save_snapshot(storage);
+                break;
+            case 2:
+                wrong = check.draw(3) == 0 ? check.receive_snapshot(storage) : "";
+                break;
             case 3:
                 storage = reopen(std::move(storage));
                 wrong = check.opened(storage);
                 break;
             case 4:
-            case 5: wrong = check.read(storage); break;
+            case 5:
+                wrong = check.read(storage);
+                break;
             default:
                 wrong = check.write(storage);
                 if (wrong.empty()) {

@@ -24,8 +24,7 @@ namespace hpcsched::testing {
 /// \complexity O(commands) machines of O(commands) each
 template <std::invocable Make>
     requires raft::state_machine<std::invoke_result_t<Make&>>
-[[nodiscard]] std::vector<std::string> check_state_machine(Make make,
-                                                           std::span<raft::byte_buffer const> commands) {
+[[nodiscard]] std::vector<std::string> check_state_machine(Make make, std::span<raft::byte_buffer const> commands) {
     auto const saved = [](auto const& machine) {
         raft::byte_buffer out;
         machine.save(out);
