@@ -50,7 +50,7 @@ int main(int argument_count, char** argument_values) {
     auto const policies = hpcsched::experiment::shipped_policies();
     command_spec program{.name = "hpcsched",
                          .description = "Scheduling policies for FaaS workloads: in a deterministic simulator, and on "
-                                        "this machine",
+                                        "this machine; replicated logs",
                          .details = details};
     program.commands.push_back(simulate_command(policies));
 #ifdef HPCSCHED_HAS_CPU_LINUX
@@ -62,6 +62,7 @@ int main(int argument_count, char** argument_values) {
     program.commands.push_back(serve_command());
 #endif
     program.commands.push_back(workload_command());
+    program.commands.push_back(raft_command());
     program.commands.push_back(policies_command(policies));
     program.commands.push_back(completion_command(program));
     return run_command_line(program, argument_count, argument_values);

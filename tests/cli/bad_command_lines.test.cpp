@@ -29,7 +29,7 @@ std::string all_presets() {
 
 std::string const presets = all_presets();
 std::string const all_commands = "simulate, " + std::string{HPCSCHED_HAS_LIVE ? "run, attach, top, " : ""} +
-                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, policies, completion";
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, raft, policies, completion";
 
 void check_all(std::vector<bad_command_line> const& table) {
     for (bad_command_line const& bad : table) {
@@ -68,6 +68,10 @@ TEST_CASE("bad command line: commands and options that do not exist") {
         {{"completion", "zsh"},
          2,
          "hpcsched completion: unknown command 'zsh': the commands are bash (see hpcsched completion --help)"},
+        {{"raft"}, 2, "hpcsched raft: no command is given: the commands are torture (see hpcsched raft --help)"},
+        {{"raft", "torture", "--seeds", "0"},
+         2,
+         "hpcsched raft torture: --seeds: '0' is out of range: give 1 to 1000000000"},
         {{"policies", "sfs"}, 2, "hpcsched policies: one argument too many: 'sfs' (see hpcsched policies --help)"},
     });
 }

@@ -36,10 +36,12 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
     };
     for (step const& s : std::vector<step>{
              {"hpcsched ''", "simulate " + std::string{HPCSCHED_HAS_LIVE ? "run attach top " : ""} +
-                                 (HPCSCHED_HAS_FAAS_HOST ? "serve " : "") + "workload policies completion"},
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve " : "") + "workload raft policies completion"},
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},
              {"hpcsched completion ''", "bash"},
+             {"hpcsched raft ''", "torture"},
+             {"hpcsched raft torture --se", "--seeds"},
              {"hpcsched workload ''", "describe generate convert"},
              {"hpcsched simulate --th", "--threads"},
              {"hpcsched workload generate --io", "--io-share"},

@@ -16,6 +16,8 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
                                                    {"workload", "describe"},
                                                    {"workload", "generate"},
                                                    {"workload", "convert"},
+                                                   {"raft"},
+                                                   {"raft", "torture"},
                                                    {"policies"},
                                                    {"completion"},
                                                    {"completion", "bash"}};

@@ -87,6 +87,9 @@ class group {
         settle();
     }
 
+    /// The newest write that is held back.
+    [[nodiscard]] std::uint64_t held(std::uint32_t id) const { return held_.at(id); }
+
     /// Delivers the oldest message.
     void deliver_one() {
         raft_sim::owned_message const m = std::move(flying.front());

@@ -202,6 +202,49 @@ TEST_CASE("replica: a follower's entries that conflict with the leader's are rep
     }
 }
 
+TEST_CASE("replica: what replaces a durable entry is not durable for that") {
+    group g{3};
+    g.campaign(1);
+    g.isolate(1);
+    REQUIRE(g.propose(1, "lost").has_value());
+    g.deliver();
+    REQUIRE(g.at(1).durable() == 2);
+    g.now += 5s;
+    g.campaign(2);
+    REQUIRE(g.at(2).role() == role::leader);
+    g.heal();
+    g.hold_writes = true;
+    g.pass(500ms);
+    CHECK(g.at(1).log().term_at(2) == g.at(2).term()); // replaced
+    CHECK(g.at(1).durable() == 1);
+    CHECK(g.at(2).matched(node_id{1}) <= 1);
+    g.write_out(1);
+    g.deliver();
+    CHECK(g.at(2).matched(node_id{1}) == 2);
+}
+
+TEST_CASE("replica: a write that ends late does not vouch for what has replaced its entries meanwhile") {
+    group g{3};
+    g.campaign(1);
+    g.isolate(1);
+    g.hold_writes = true;
+    REQUIRE(g.propose(1, "lost").has_value());
+    g.deliver();
+    std::uint64_t const late = g.held(1);
+    g.hold_writes = false;
+    g.now += 5s;
+    g.campaign(2);
+    REQUIRE(g.at(2).role() == role::leader);
+    g.heal();
+    g.hold_writes = true;
+    g.pass(500ms);
+    REQUIRE(g.at(1).log().term_at(2) == g.at(2).term());
+    g.at(1).written(late, g.now);
+    g.deliver();
+    CHECK(g.at(1).durable() == 1);
+    CHECK(g.at(2).matched(node_id{1}) <= 1);
+}
+
 TEST_CASE("replica: a follower far behind is found by terms, not entry by entry") {
     // Raft paper, end of section 5.3
     group g{3, [](replica_config& c) { c.check_quorum = false; }};
@@ -279,7 +322,10 @@ TEST_CASE("replica: a server whose log is behind is not elected") {
 
 TEST_CASE("replica: an entry of an earlier term is not committed by counting") {
     // Raft paper, section 5.4.2 and figure 8
-    group g{3, [](replica_config& c) { c.check_quorum = c.pre_vote = false; }};
+    group g{3, [](replica_config& c) {
+                c.check_quorum = c.pre_vote = false;
+                c.append_entries_max = 1; // the old entry arrives, the leader's own does not
+            }};
     g.campaign(1);
     g.isolate(1);
     REQUIRE(g.propose(1, "old").has_value()); // on 1 alone
@@ -289,7 +335,8 @@ TEST_CASE("replica: an entry of an earlier term is not committed by counting") {
     g.lost = [&](message const& m) {
         auto const* const a = std::get_if<append_request>(&m.body);
         bool const own = a != nullptr && std::ranges::any_of(a->entries, [](entry const& e) { return e.term > 1; });
-        return (own && !own_entry_reaches) || m.to.value == 3;
+        bool const would_be_taken = g.at(2).log().last_index() >= 2; // before that it is refused
+        return (own && would_be_taken && !own_entry_reaches) || m.to.value == 3;
     };
     g.at(2).campaign(g.now, g.out(2)); // 1 learns of a later term, and stands in a later one still
     g.deliver();
@@ -297,6 +344,8 @@ TEST_CASE("replica: an entry of an earlier term is not committed by counting") {
     g.deliver();
     REQUIRE(g.at(1).role() == role::leader);
     log_index const old = 2;
+    g.pass(500ms);
+    CHECK(g.at(1).matched(node_id{2}) == old); // on a majority
     CHECK(g.at(1).commit() < old);
     own_entry_reaches = true;
     g.pass(1s);

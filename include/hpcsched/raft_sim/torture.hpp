@@ -28,6 +28,9 @@ struct torture_plan {
     std::uint64_t keys = 3;
     duration think_max = std::chrono::milliseconds{50};
     duration fault_interval = std::chrono::milliseconds{400}; ///< on average
+    duration fault_length = std::chrono::milliseconds{1500};  ///< at most
+    bool at_leaders = false;                                  ///< most faults hit who leads
+    bool ambushes = false; ///< most new leaders are cut off or crash as soon as they are elected
     // How often a fault is of each kind; 0: never.
     std::uint32_t crashes = 0;
     std::uint32_t partitions = 0;
@@ -60,7 +63,7 @@ struct torture_plan {
     c.network.delay_max = pick(duration{1ms}, duration{5ms}, duration{30ms});
     c.network.loss = pick(ratio{0}, ratio{10'000}, ratio{100'000}, ratio{250'000});
     c.network.duplicate = pick(ratio{0}, ratio{50'000}, ratio{300'000});
-    c.disk_max = pick(duration{200us}, duration{3ms}, duration{40ms});
+    c.disk_max = pick(duration{200us}, duration{3ms}, duration{40ms}, duration{200ms});
     c.skew_ppm_max = pick(0, 1'000, 20'000);
     raft::replica_config& r = c.replica;
     r.election_timeout = 200ms;
@@ -84,7 +87,16 @@ struct torture_plan {
     p.keys = 1 + d.below(4);
     p.operations = 40 + d.below(80);
     p.think_max = pick(duration{5ms}, duration{50ms}, duration{300ms});
-    p.fault_interval = pick(duration{100ms}, duration{400ms}, duration{1500ms});
+    p.fault_interval = pick(duration{30ms}, duration{100ms}, duration{400ms}, duration{1500ms});
+    p.fault_length = pick(duration{50ms}, duration{300ms}, duration{1500ms});
+    p.at_leaders = d.below(2) == 0;
+    p.ambushes = d.below(3) == 0;
+    if (p.ambushes) { // figure 8 of the Raft paper wants an entry to arrive, and the next one not
+        c.founders = 3;
+        r.append_entries_max = 1;
+        c.network.delay_max = pick(duration{5ms}, duration{30ms});
+        p.fault_length = pick(duration{500ms}, duration{1500ms});
+    }
     std::uint32_t* const kinds[] = {&p.crashes,    &p.partitions, &p.one_way_cuts, &p.pauses,   &p.full_disks,
                                     &p.lost_disks, &p.transfers,  &p.changes,      &p.campaigns};
     for (std::uint32_t* const kind : kinds) {
@@ -159,7 +171,7 @@ class torture {
 
   private:
     struct happening {
-        enum class kind : std::uint8_t { client, fault, restart, heal_cuts, free_disk };
+        enum class kind : std::uint8_t { client, fault, restart, heal_cuts, free_disk, ambush };
         kind what{};
         std::size_t who = 0;
     };
@@ -175,6 +187,7 @@ class torture {
         raft::log_term term = 0;
         std::uint64_t read_id = 0;
         time_point patience{};
+        unsigned tries = 0; // of this operation; who hears nothing waits longer each time
     };
 
     void step() {
@@ -189,6 +202,14 @@ class torture {
         }
         now_ = cluster_.now();
         take_notes();
+        if (plan_.ambushes && !healing_ && cluster_.checks().leader_count() > leaders_seen_) {
+            leaders_seen_ = cluster_.checks().leader_count();
+            raft::node_id const leader = cluster_.leader();
+            if (leader != raft::no_node && fault_dice_.below(4) != 0) {
+                duration const soon = fault_dice_.between(duration{}, 4 * plan_.cluster.network.delay_max);
+                queue_.push(now_ + soon, 1, {happening::kind::ambush, leader.value - 1});
+            }
+        }
     }
 
     [[nodiscard]] bool at_rest() const { return cluster_.next_time() == never && queue_.next_time() == never; }
@@ -221,6 +242,15 @@ class torture {
             cluster_.crash(cluster::id_at(h.who)); // a server that failed is started anew
             cluster_.restart(cluster::id_at(h.who));
             break;
+        case happening::kind::ambush:
+            if (!healing_) {
+                ++faults_;
+                bool const dies = fault_dice_.below(2) == 0;
+                dies ? cluster_.crash(cluster::id_at(h.who)) : cut_all(h.who, true, true);
+                queue_.push(now_ + fault_dice_.between(duration{1}, plan_.fault_length), 1,
+                            {dies ? happening::kind::restart : happening::kind::heal_cuts, h.who});
+            }
+            break;
         case happening::kind::heal_cuts:
             cut_all(h.who, false, false);
             break;
@@ -241,8 +271,8 @@ class torture {
                 return;
             }
         } else if (now_ >= c.patience) {
-            raft::node_id const known = leader_known_to(c.server);
-            if (known != raft::no_node && client_dice_.below(2) == 0) {
+            raft::node_id const known = healing_ ? cluster_.leader() : leader_known_to(c.server);
+            if (known != raft::no_node && (healing_ || client_dice_.below(2) == 0)) {
                 c.server = known;
             } else {
                 pick_server(c);
@@ -266,6 +296,7 @@ class torture {
         o.expected = client_dice_.below(3) == 0 ? 0 : last_value_;
         last_value_ = o.what == operation::kind::read ? last_value_ : o.value;
         c.at = history_.size();
+        c.tries = 0;
         history_.push_back({.what = o, .called = now_});
         if (o.what != operation::kind::read) {
             ++c.sequence;
@@ -275,7 +306,8 @@ class torture {
     }
 
     void send(client& c) {
-        c.patience = now_ + client_dice_.between(std::chrono::milliseconds{20}, std::chrono::milliseconds{400});
+        duration const wait = client_dice_.between(std::chrono::milliseconds{20}, std::chrono::milliseconds{400});
+        c.patience = now_ + wait * (1 << std::min(c.tries++, 4U));
         operation const& o = history_[c.at].what;
         bool const reads = o.what == operation::kind::read;
         cluster_.act(c.server, [&](cluster::server& s, time_point local) {
@@ -365,9 +397,10 @@ class torture {
             draw -= hit ? 0 : weight;
             return hit;
         };
-        raft::node_id const victim = any_server();
+        bool const at_leader = plan_.at_leaders && fault_dice_.below(4) != 0;
+        raft::node_id const victim = at_leader ? cluster_leader_or(any_server()) : any_server();
         std::size_t const at = victim.value - 1;
-        duration const length = fault_dice_.between(duration{1}, std::chrono::milliseconds{1500});
+        duration const length = fault_dice_.between(duration{1}, plan_.fault_length);
         if (is(plan_.crashes)) {
             cluster_.crash(victim);
             queue_.push(now_ + length, 1, {happening::kind::restart, at});
@@ -461,11 +494,26 @@ class torture {
             }
             cluster_.restart(id);
         }
+        for (client& c : clients_) {
+            c.tries = 0;
+            c.patience = now_;
+        }
         queue_.push(now_, 1, {happening::kind::fault, 0});
     }
 
-    // An operator's part: servers whose disk is lost are taken out; a group at rest is woken.
+    // An operator's part: a group at rest is woken; servers that were removed are shut down, as without pre-votes and
+    // check-quorum they disturb the others (thesis, section 4.2.3); those whose disk is lost are taken out.
     void repair() {
+        cluster::server const* const first =
+            cluster_.leader() == raft::no_node ? nullptr : cluster_.find(cluster_.leader());
+        bool const settled = first != nullptr && first->replica().commit() == first->replica().log().last_index();
+        for (std::size_t i = 0; settled && i < cluster_.size(); ++i) {
+            raft::node_id const id = cluster::id_at(i);
+            cluster::server const* const s = cluster_.find(id);
+            if (s != nullptr && !s->replica().members().empty() && first->replica().members().find(id) == nullptr) {
+                cluster_.crash(id);
+            }
+        }
         for (std::size_t i = 0; i < cluster_.size(); ++i) {
             cluster_.act(cluster::id_at(i), [](cluster::server& s, time_point local) { s.wake(local); });
         }
@@ -509,8 +557,50 @@ class torture {
     std::uint64_t last_value_ = 0;
     std::uint64_t read_ids_ = 0;
     std::uint64_t faults_ = 0;
+    std::size_t leaders_seen_ = 0;
     bool healing_ = false;
 };
+
+/// A plan that fails as `plan` does and does less: without whole kinds of faults, with fewer clients, operations and
+/// servers, as far as it still fails (with a message that begins alike).
+/// \param tried  called with each plan before it is run
+/// \complexity at most about 60 runs
+template <class Tried>
+[[nodiscard]] torture_plan shrink(torture_plan const& plan, std::string const& failure, Tried tried) {
+    std::string const kind = failure.substr(0, failure.find(':'));
+    torture_plan best = plan;
+    auto const try_it = [&](auto change) {
+        torture_plan smaller = best;
+        change(smaller);
+        tried(smaller);
+        if (torture{smaller}.run().failure.starts_with(kind)) {
+            best = smaller;
+            return true;
+        }
+        return false;
+    };
+    for (std::uint32_t torture_plan::* const weight :
+         {&torture_plan::crashes, &torture_plan::partitions, &torture_plan::one_way_cuts, &torture_plan::pauses,
+          &torture_plan::full_disks, &torture_plan::lost_disks, &torture_plan::transfers, &torture_plan::changes,
+          &torture_plan::campaigns}) {
+        if (best.*weight > 0) {
+            (void)try_it([&](torture_plan& p) { p.*weight = 0; });
+        }
+    }
+    (void)try_it([](torture_plan& p) { p.ambushes = false; });
+    (void)try_it([](torture_plan& p) { p.cluster.network.duplicate = {}; });
+    (void)try_it([](torture_plan& p) { p.cluster.network.loss = {}; });
+    (void)try_it([](torture_plan& p) { p.cluster.skew_ppm_max = 0; });
+    (void)try_it([](torture_plan& p) { p.cluster.snapshots.every = 0; });
+    (void)try_it([](torture_plan& p) { p.cluster.spares = 0; });
+    while (best.clients > 1 && try_it([](torture_plan& p) { --p.clients; })) {
+    }
+    while (best.keys > 1 && try_it([](torture_plan& p) { --p.keys; })) {
+    }
+    while (best.operations > 1 && try_it([](torture_plan& p) { p.operations /= 2; })) {
+    }
+    return best;
+}
 
 } // namespace hpcsched::raft_sim
 
