@@ -68,21 +68,12 @@ std::string describe(torture_plan const& p) {
     say("fault every", static_cast<std::int64_t>(ms(p.fault_interval)));
     say("for at most", static_cast<std::int64_t>(ms(p.fault_length)));
     text += " ms\n";
-    for (auto const& [name, weight] : {std::pair{"crashes", p.crashes},
-                                       {"partitions", p.partitions},
-                                       {"one-way cuts", p.one_way_cuts},
-                                       {"pauses", p.pauses},
-                                       {"full disks", p.full_disks},
-                                       {"lost disks", p.lost_disks},
-                                       {"transfers", p.transfers},
-                                       {"changes", p.changes},
-                                       {"campaigns", p.campaigns},
-                                       {"at leaders", p.at_leaders ? 1U : 0U},
-                                       {"ambushes", p.ambushes ? 1U : 0U}}) {
-        if (weight > 0) {
-            say(name, weight);
+    for (raft_sim::fault_kind const& kind : raft_sim::fault_kinds) {
+        if (p.*kind.weight > 0) {
+            say(kind.name, p.*kind.weight);
         }
     }
+    text += std::string{p.at_leaders ? "  at leaders" : ""} + (p.ambushes ? "  ambushes" : "");
     text += "\n  pre-votes " + std::string{r.pre_vote ? "on" : "off"} + ", check-quorum " +
             (r.check_quorum ? "on" : "off") + ", reads by " + (r.reads == raft::read_mode::lease ? "lease" : "quorum") +
             ", window " + std::to_string(r.window_entries) + ", per message " + std::to_string(r.append_entries_max) +

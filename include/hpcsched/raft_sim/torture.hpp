@@ -9,6 +9,7 @@
 #include <hpcsched/sim/event_queue.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -42,10 +43,29 @@ struct torture_plan {
     std::uint32_t changes = 0;
     std::uint32_t campaigns = 0;
 
-    [[nodiscard]] std::uint32_t weights() const noexcept {
-        return crashes + partitions + one_way_cuts + pauses + full_disks + lost_disks + transfers + changes + campaigns;
-    }
+    [[nodiscard]] std::uint32_t weights() const noexcept;
 };
+
+/// A kind of fault that a plan weighs.
+struct fault_kind {
+    char const* name;
+    std::uint32_t torture_plan::* weight;
+};
+
+inline constexpr std::array fault_kinds{
+    fault_kind{"crashes", &torture_plan::crashes},           fault_kind{"partitions", &torture_plan::partitions},
+    fault_kind{"one-way cuts", &torture_plan::one_way_cuts}, fault_kind{"pauses", &torture_plan::pauses},
+    fault_kind{"full disks", &torture_plan::full_disks},     fault_kind{"lost disks", &torture_plan::lost_disks},
+    fault_kind{"transfers", &torture_plan::transfers},       fault_kind{"changes", &torture_plan::changes},
+    fault_kind{"campaigns", &torture_plan::campaigns}};
+
+inline std::uint32_t torture_plan::weights() const noexcept {
+    std::uint32_t sum = 0;
+    for (fault_kind const& kind : fault_kinds) {
+        sum += this->*kind.weight;
+    }
+    return sum;
+}
 
 /// The plan of a seed.
 [[nodiscard]] inline torture_plan draw_plan(std::uint64_t seed) {
@@ -97,10 +117,8 @@ struct torture_plan {
         c.network.delay_max = pick(duration{5ms}, duration{30ms});
         p.fault_length = pick(duration{500ms}, duration{1500ms});
     }
-    std::uint32_t* const kinds[] = {&p.crashes,    &p.partitions, &p.one_way_cuts, &p.pauses,   &p.full_disks,
-                                    &p.lost_disks, &p.transfers,  &p.changes,      &p.campaigns};
-    for (std::uint32_t* const kind : kinds) {
-        *kind = static_cast<std::uint32_t>(d.below(2) * (1 + d.below(4)));
+    for (fault_kind const& kind : fault_kinds) {
+        p.*kind.weight = static_cast<std::uint32_t>(d.below(2) * (1 + d.below(4)));
     }
     return p;
 }
@@ -567,24 +585,21 @@ class torture {
 /// \complexity at most about 60 runs
 template <class Tried>
 [[nodiscard]] torture_plan shrink(torture_plan const& plan, std::string const& failure, Tried tried) {
-    std::string const kind = failure.substr(0, failure.find(':'));
+    std::string const how = failure.substr(0, failure.find(':'));
     torture_plan best = plan;
     auto const try_it = [&](auto change) {
         torture_plan smaller = best;
         change(smaller);
         tried(smaller);
-        if (torture{smaller}.run().failure.starts_with(kind)) {
+        if (torture{smaller}.run().failure.starts_with(how)) {
             best = smaller;
             return true;
         }
         return false;
     };
-    for (std::uint32_t torture_plan::* const weight :
-         {&torture_plan::crashes, &torture_plan::partitions, &torture_plan::one_way_cuts, &torture_plan::pauses,
-          &torture_plan::full_disks, &torture_plan::lost_disks, &torture_plan::transfers, &torture_plan::changes,
-          &torture_plan::campaigns}) {
-        if (best.*weight > 0) {
-            (void)try_it([&](torture_plan& p) { p.*weight = 0; });
+    for (fault_kind const& kind : fault_kinds) {
+        if (best.*kind.weight > 0) {
+            (void)try_it([&](torture_plan& p) { p.*kind.weight = 0; });
         }
     }
     (void)try_it([](torture_plan& p) { p.ambushes = false; });
