@@ -162,7 +162,8 @@ class cluster {
             if (h.what == occurrence::timer && n.armed == now_) {
                 n.armed = n.paused_until;
             }
-            queue_.push(n.paused_until, static_cast<std::uint32_t>(h.what), std::move(h));
+            auto const phase = static_cast<std::uint32_t>(h.what);
+            queue_.push(n.paused_until, phase, std::move(h));
             return;
         }
         if (h.what == occurrence::arrival) {
