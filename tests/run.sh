@@ -39,7 +39,7 @@ for argument in "$@"; do
   esac
 done
 
-optional="cache bench live mpi fuzz format page"
+optional="cache bench live raft etcd mpi fuzz format page"
 [ "$install" = no ] || hpcsched_install "build program tests" "$optional"
 # shellcheck disable=SC2086 # a list of words
 hpcsched_left_out $optional
@@ -55,7 +55,8 @@ cd "$root"
 cmake --preset release --log-level=WARNING \
   -DHPCSCHED_WITH_EXPERIMENT=ON -DHPCSCHED_BUILD_CLI=ON -DHPCSCHED_BUILD_TESTS=ON -DHPCSCHED_BUILD_EXAMPLES=ON \
   -DHPCSCHED_BUILD_BENCH="$(hpcsched_switch bench)" -DHPCSCHED_WITH_MPI="$(hpcsched_switch mpi)" \
-  -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" >/dev/null
+  -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
+  -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" >/dev/null
 echo "Building in build/release ..."
 cmake --build "$build" --parallel "$cores" --target all all_verify_interface_header_sets house_noexcept
 echo "Built in $SECONDS s."

@@ -15,6 +15,9 @@ namespace hpcsched::raft {
 /// A server of a group. 0 names none (`no_node`).
 using node_id = dense_id<struct node_tag>;
 
+/// A group of servers with one log. A process can have a server of many groups.
+using group_id = dense_id<struct group_tag>;
+
 /// "No server": an unknown leader, a vote not yet given.
 inline constexpr node_id no_node{0};
 
