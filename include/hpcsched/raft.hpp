@@ -5,6 +5,7 @@
 /// \file
 /// All of hpcsched::raft; a program that is built often includes what it uses instead.
 
+#include <hpcsched/raft/groups.hpp>
 #include <hpcsched/raft/log_storage.hpp>
 #include <hpcsched/raft/log_window.hpp>
 #include <hpcsched/raft/membership.hpp>

@@ -34,6 +34,8 @@ class buffer final : public sink<Item> {
     [[nodiscard]] bool empty() const noexcept { return this->items_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return this->items_.size(); }
     void clear() noexcept { this->items_.clear(); }
+    /// Clears it, and gives the memory back.
+    void release() noexcept { this->items_ = std::vector<Item>{}; }
 };
 
 } // namespace hpcsched

@@ -89,6 +89,16 @@ struct ready {
         snapshot_reads.clear();
         snapshot_stores.clear();
     }
+
+    /// Clears it, and gives the memory back.
+    void release() noexcept {
+        clear();
+        messages.release();
+        reads.release();
+        fetches.release();
+        snapshot_reads.release();
+        snapshot_stores.release();
+    }
 };
 
 } // namespace hpcsched::raft

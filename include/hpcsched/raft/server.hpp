@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <utility>
@@ -127,6 +126,9 @@ class server {
         }
         out_.clear();
         forwarded_.clear();
+        if (replica_.quiescent()) {
+            release_buffers();
+        }
     }
 
     /// When `tick` is due.
@@ -319,6 +321,16 @@ class server {
         (void)check(storage_.save_snapshot(info, saved_, keep_from));
     }
 
+    // A group at rest keeps what it must remember, and nothing to work with.
+    void release_buffers() noexcept {
+        out_.release();
+        side_.release();
+        forwarded_ = std::vector<byte_buffer>{};
+        reads_.shrink_to_fit();
+        reply_ = byte_buffer{};
+        saved_ = byte_buffer{};
+    }
+
     [[nodiscard]] bool check(result<void> const& outcome) {
         if (!outcome) {
             failed_ = true;
@@ -339,7 +351,7 @@ class server {
     log_term applied_term_ = 0;
     membership applied_members_ = storage_.stored().members;
     std::vector<waiting_read> reads_;
-    std::deque<byte_buffer> forwarded_;
+    std::vector<byte_buffer> forwarded_;
     byte_buffer reply_;
     byte_buffer saved_;
     std::uint64_t handed_out_ = 0;
