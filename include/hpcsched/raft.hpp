@@ -6,6 +6,7 @@
 /// All of hpcsched::raft; a program that is built often includes what it uses instead.
 
 #include <hpcsched/raft/groups.hpp>
+#include <hpcsched/raft/key_value_store.hpp>
 #include <hpcsched/raft/log_storage.hpp>
 #include <hpcsched/raft/log_window.hpp>
 #include <hpcsched/raft/membership.hpp>

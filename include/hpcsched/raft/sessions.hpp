@@ -81,6 +81,13 @@ class sessions {
         reply.insert(reply.end(), s.answer.begin(), s.answer.end());
     }
 
+    /// The inner machine's answer: a question changes nothing, so it needs no session.
+    void query(std::span<std::byte const> question, byte_buffer& reply) const
+        requires answers_queries<Machine>
+    {
+        machine_.query(question, reply);
+    }
+
     void save(byte_buffer& out) const {
         detail::put_word(out, clients_.size());
         for (auto const& [client, s] : clients_) {

@@ -61,6 +61,14 @@ template <class M>
 concept state_machine =
     std::movable<M> && detail::applies_commands<M> && detail::saves_its_state<M> && detail::restores_its_state<M>;
 
+/// A state machine that can also be asked: `m.query(question, reply)` appends the answer to the empty `reply` and
+/// changes nothing. What it answers after a linearizable read (`replica::read`) is linearizable.
+template <class M>
+concept answers_queries =
+    state_machine<M> && requires(M const& m, std::span<std::byte const> question, byte_buffer& reply) {
+        { m.query(question, reply) } -> std::same_as<void>;
+    };
+
 } // namespace hpcsched::raft
 
 #endif
