@@ -97,9 +97,15 @@ class groups {
         }
     }
 
-    /// Carries out all that has happened, and the timers that are due. The groups' observers may call `with` on
-    /// others.
+    /// Carries out all that has happened, and the timers that are due. Observers may call `with` for other groups than
+    /// their own.
     void run(time_point now) {
+        run(now, [](group_id /*group*/, server_type& /*touched*/) {});
+    }
+
+    /// The same, and calls `after(group_id, server_type&)` for each group that was touched.
+    template <class After>
+    void run(time_point now, After&& after) {
         while (!timers_.empty() && timers_.begin()->deadline <= now) {
             touch(*timers_.begin());
         }
@@ -108,6 +114,7 @@ class groups {
             touched_.pop_front();
             s.what.tick(now);
             s.what.run(now);
+            after(s.group, s.what);
             if (s.in_timers.is_linked()) {
                 timers_.erase(timers_.iterator_to(s));
             }
@@ -117,6 +124,9 @@ class groups {
             }
         }
     }
+
+    /// Whether something has happened that `run` has not seen yet.
+    [[nodiscard]] bool has_work() const noexcept { return !touched_.empty(); }
 
     /// When `run` is due, if nothing happens before.
     [[nodiscard]] time_point next_deadline() const noexcept {
