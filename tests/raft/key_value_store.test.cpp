@@ -6,6 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,11 +69,30 @@ TEST_CASE("key_value_store: a swap is carried out where the expected value is he
     CHECK(ask(s, made(key_value_store::get, "k")) == said{status::done, "new"});
 }
 
+TEST_CASE("key_value_store: numbers are added to, and what is none stays as it is") {
+    key_value_store s;
+    auto const add = [&](std::int64_t delta) {
+        byte_buffer command;
+        key_value_store::add("n", delta, command);
+        return run(s, command);
+    };
+    CHECK(add(5) == said{status::done, "5"});
+    CHECK(add(-7) == said{status::done, "-2"});
+    CHECK(s.find("n") == "-2");
+    CHECK(add(std::numeric_limits<std::int64_t>::min()) == said{status::differs, "-2"});
+    CHECK(add(std::numeric_limits<std::int64_t>::max()) == said{status::done, "9223372036854775805"});
+    CHECK(add(3).how == status::differs);
+    CHECK(run(s, made(key_value_store::put, "n", std::string_view{"7 apples"})).how == status::done);
+    CHECK(add(1) == said{status::differs, "7 apples"});
+    CHECK(s.find("m") == std::nullopt);
+}
+
 TEST_CASE("key_value_store: it is a state machine, bytes that are no command included") {
     std::vector<byte_buffer> commands{
         made(key_value_store::put, "a", std::string_view{"1"}), made(key_value_store::put, "", std::string_view{}),
         made(key_value_store::get, "a"), made(key_value_store::remove, "a"),
         made(key_value_store::compare_and_swap, "", std::string_view{}, std::string_view{"2"})};
+    key_value_store::add("sum", 12, commands.emplace_back());
     std::size_t const good = commands.size();
     for (std::size_t i = 0; i < good; ++i) {
         byte_buffer cut = commands[i];

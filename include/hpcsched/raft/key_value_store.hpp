@@ -5,14 +5,17 @@
 #include <hpcsched/raft/detail/bytes.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace hpcsched::raft {
@@ -26,9 +29,9 @@ namespace hpcsched::raft {
 class key_value_store {
   public:
     enum class status : std::uint8_t {
-        done = 0,      ///< of a `get`: the value follows; of a `compare_and_swap`: swapped
+        done = 0,      ///< of a `get`: the value follows; of an `add`: the sum
         absent = 1,    ///< there is no such key
-        differs = 2,   ///< of a `compare_and_swap`: it holds another value, which follows; nothing has changed
+        differs = 2,   ///< of a `compare_and_swap` or `add`: it holds another value, which follows; nothing has changed
         malformed = 3, ///< no command of this machine
     };
 
@@ -46,6 +49,11 @@ class key_value_store {
     static void compare_and_swap(std::string_view key, std::string_view expected, std::string_view value,
                                  byte_buffer& out) {
         encode(operation::compare_and_swap, key, value, expected, out);
+    }
+    /// Adds to the decimal number that the key holds, 0 where there is none; answers the sum. What is no number, or
+    /// would pass the ends of 64 bits, stays as it is and `differs`.
+    static void add(std::string_view key, std::int64_t delta, byte_buffer& out) {
+        encode(operation::add, key, std::to_string(delta), {}, out);
     }
     /// Reads; a query, which need not be in the log, or a command.
     static void get(std::string_view key, byte_buffer& out) { encode(operation::get, key, {}, {}, out); }
@@ -68,6 +76,8 @@ class key_value_store {
         if (c->what == operation::put) {
             values_.insert_or_assign(std::string{c->key}, std::string{c->value});
             say(status::done, {}, reply);
+        } else if (c->what == operation::add) {
+            add_to(c->key, c->value, reply);
         } else if (!there) {
             say(status::absent, {}, reply);
         } else if (c->what == operation::remove) {
@@ -112,12 +122,17 @@ class key_value_store {
         return in.good() && in.rest().empty() && values_.size() == count;
     }
 
+    /// What `key` holds here, which may be behind; nothing where there is none. Borrowed until the next command.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view key) const {
+        auto const at = values_.find(key);
+        return at == values_.end() ? std::nullopt : std::optional<std::string_view>{at->second};
+    }
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
 
     friend bool operator==(key_value_store const&, key_value_store const&) = default;
 
   private:
-    enum class operation : std::uint8_t { put = 1, remove = 2, compare_and_swap = 3, get = 4 };
+    enum class operation : std::uint8_t { put = 1, remove = 2, compare_and_swap = 3, get = 4, add = 5 };
 
     struct command_view {
         operation what{};
@@ -142,7 +157,7 @@ class key_value_store {
 
     static std::optional<command_view> parse(std::span<std::byte const> in) noexcept {
         if (in.empty() || in.front() < static_cast<std::byte>(operation::put) ||
-            in.front() > static_cast<std::byte>(operation::get)) {
+            in.front() > static_cast<std::byte>(operation::add)) {
             return std::nullopt;
         }
         detail::byte_reader reader{in.subspan(1)};
@@ -151,6 +166,28 @@ class key_value_store {
         c.value = text(reader.bytes());
         c.expected = text(reader.bytes());
         return reader.good() && reader.rest().empty() ? std::optional{c} : std::nullopt;
+    }
+
+    static std::optional<std::int64_t> number(std::string_view text) noexcept {
+        std::int64_t parsed = 0;
+        auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+        return failure == std::errc{} && end == text.data() + text.size() ? std::optional{parsed} : std::nullopt;
+    }
+
+    void add_to(std::string_view key, std::string_view delta, byte_buffer& reply) {
+        auto const at = values_.find(key);
+        std::string_view const held = at == values_.end() ? "0" : std::string_view{at->second};
+        auto const before = number(held);
+        auto const by = number(delta);
+        constexpr auto least = std::numeric_limits<std::int64_t>::min();
+        constexpr auto most = std::numeric_limits<std::int64_t>::max();
+        if (!before || !by || (*by > 0 ? *before > most - *by : *before < least - *by)) {
+            say(status::differs, held, reply);
+            return;
+        }
+        std::string sum = std::to_string(*before + *by);
+        say(status::done, sum, reply);
+        values_.insert_or_assign(std::string{key}, std::move(sum));
     }
 
     static void say(status how, std::string_view value, byte_buffer& reply) {
