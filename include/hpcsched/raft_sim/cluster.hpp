@@ -226,7 +226,14 @@ class cluster {
     }
     /// The process stands still for a while; what comes meanwhile waits.
     void pause(raft::node_id id, duration length) { nodes_[position(id)].paused_until = now_ + length; }
-    void resume(raft::node_id id) { nodes_[position(id)].paused_until = now_; }
+    /// Its disk and its messages, to and fro, take `slow_factor` times as long for a while.
+    void slow(raft::node_id id, duration length) { nodes_[position(id)].slow_until = now_ + length; }
+    static constexpr int slow_factor = 5;
+    /// It is neither paused nor slow any more.
+    void resume(raft::node_id id) {
+        nodes_[position(id)].paused_until = now_;
+        nodes_[position(id)].slow_until = now_;
+    }
     /// Whether messages from `from` to `to` are lost.
     void cut(raft::node_id from, raft::node_id to, bool lost) {
         cuts_[position(from) * nodes_.size() + position(to)] = lost;
@@ -282,6 +289,7 @@ class cluster {
         std::uint32_t generation = 0;
         std::int32_t skew_ppm = 0;
         time_point paused_until{};
+        time_point slow_until{};
         time_point armed = never;
         time_point disk_free{}; // when the last write under way is durable
     };
@@ -290,6 +298,8 @@ class cluster {
         HPCSCHED_ASSERT(id.value >= 1 && id.value <= nodes_.size());
         return id.value - 1;
     }
+
+    [[nodiscard]] bool is_slow(node const& n) const noexcept { return n.slow_until > now_; }
 
     // A clock that runs `skew_ppm` fast, and the first moment when it shows at least `shown`.
     [[nodiscard]] time_point local(std::size_t at, time_point real) const noexcept {
@@ -328,7 +338,8 @@ class cluster {
         }
         sent_.clear();
         for (std::size_t writes = n.disk.take_begun(); writes > 0; --writes) {
-            n.disk_free = std::max(n.disk_free, now_) + disk_dice_.between(config_.disk_min, config_.disk_max);
+            n.disk_free = std::max(n.disk_free, now_) +
+                          disk_dice_.between(config_.disk_min, config_.disk_max) * (is_slow(n) ? slow_factor : 1);
             queue_.push(n.disk_free, static_cast<std::uint32_t>(occurrence::disk),
                         {occurrence::disk, static_cast<std::uint32_t>(at), n.generation, {}});
         }
@@ -351,8 +362,9 @@ class cluster {
             return;
         }
         auto const to = static_cast<std::uint32_t>(position(sent.to));
+        int const factor = is_slow(nodes_[position(sent.from)]) || is_slow(nodes_[to]) ? slow_factor : 1;
         auto const arrives = [&] {
-            return now_ + network_dice_.between(config_.network.delay_min, config_.network.delay_max);
+            return now_ + network_dice_.between(config_.network.delay_min, config_.network.delay_max) * factor;
         };
         if (network_dice_.chance(config_.network.duplicate)) {
             queue_.push(arrives(), static_cast<std::uint32_t>(occurrence::arrival),

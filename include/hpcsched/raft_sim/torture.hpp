@@ -37,6 +37,7 @@ struct torture_plan {
     std::uint32_t partitions = 0;
     std::uint32_t one_way_cuts = 0;
     std::uint32_t pauses = 0;
+    std::uint32_t slow_nodes = 0;
     std::uint32_t full_disks = 0;
     std::uint32_t lost_disks = 0;
     std::uint32_t transfers = 0;
@@ -55,9 +56,9 @@ struct fault_kind {
 inline constexpr std::array fault_kinds{
     fault_kind{"crashes", &torture_plan::crashes},           fault_kind{"partitions", &torture_plan::partitions},
     fault_kind{"one-way cuts", &torture_plan::one_way_cuts}, fault_kind{"pauses", &torture_plan::pauses},
-    fault_kind{"full disks", &torture_plan::full_disks},     fault_kind{"lost disks", &torture_plan::lost_disks},
-    fault_kind{"transfers", &torture_plan::transfers},       fault_kind{"changes", &torture_plan::changes},
-    fault_kind{"campaigns", &torture_plan::campaigns}};
+    fault_kind{"slow nodes", &torture_plan::slow_nodes},     fault_kind{"full disks", &torture_plan::full_disks},
+    fault_kind{"lost disks", &torture_plan::lost_disks},     fault_kind{"transfers", &torture_plan::transfers},
+    fault_kind{"changes", &torture_plan::changes},           fault_kind{"campaigns", &torture_plan::campaigns}};
 
 inline std::uint32_t torture_plan::weights() const noexcept {
     std::uint32_t sum = 0;
@@ -430,6 +431,8 @@ class torture {
             queue_.push(now_ + length, 1, {happening::kind::heal_cuts, at});
         } else if (is(plan_.pauses)) {
             cluster_.pause(victim, length);
+        } else if (is(plan_.slow_nodes)) {
+            cluster_.slow(victim, length);
         } else if (is(plan_.full_disks)) {
             cluster_.disk(victim).set_full(true);
             queue_.push(now_ + length, 1, {happening::kind::free_disk, at});
