@@ -53,7 +53,7 @@ layer(predict_bullet adapter MAY predict)
 layer(fuse_torch     adapter MAY fuse)
 layer(testing        pure MAY notebook_sim cpu_sim fuse OUTSIDE boost/random/)
 layer(cli            adapter
-  MAY experiment_mpi experiment_linux faas_host notebook_host gpu_cuda predict_bullet fuse_torch)
+  MAY experiment_mpi experiment_linux faas_host raft_log notebook_host gpu_cuda predict_bullet fuse_torch)
 
 # Of the standard library, what a pure component has no business with: clocks, threads, files, streams, and random
 # numbers that differ from one standard library to the next.
