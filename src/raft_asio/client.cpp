@@ -140,6 +140,15 @@ class client::state {
 
     duration next_backoff() { return std::exchange(backoff_, std::min(backoff_ * 2, config_.backoff_max)); }
 
+    // All that is refused within one back-off is asked again at its end.
+    time_point again_at() {
+        time_point const now = event_loop::now();
+        if (again_at_ <= now) {
+            again_at_ = saturating_add(now, next_backoff());
+        }
+        return again_at_;
+    }
+
     void leave() {
         if (session_) {
             session_->close();
@@ -252,7 +261,7 @@ class client::state {
             break;
         }
         at->second.is_waiting = true;
-        at->second.not_before = saturating_add(event_loop::now(), next_backoff());
+        at->second.not_before = again_at();
         wake_at(at->second.not_before);
     }
 
@@ -367,6 +376,7 @@ class client::state {
     std::optional<std::size_t> switch_to_; // the leader, once what was asked here is answered
     time_point switch_at_ = never;
     duration backoff_;
+    time_point again_at_{};
     std::string last_failure_;
     std::shared_ptr<state*> self_ = std::make_shared<state*>(this);
 };
