@@ -9,6 +9,7 @@
 #include <hpcsched/raft_asio/event_loop.hpp>
 #include <hpcsched/raft_asio/network.hpp>
 #include <hpcsched/raft_asio/network_config.hpp>
+#include <hpcsched/raft_asio/node.hpp>
 #include <hpcsched/raft_asio/request.hpp>
 
 #endif

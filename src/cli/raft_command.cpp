@@ -195,9 +195,17 @@ command_spec raft_command() {
                     {"--json", "", "print one JSON object instead of the text"},
                     {"-q,--quiet", "", "show no progress"}},
         .run = &torture};
+    std::vector<command_spec> commands;
+#ifdef HPCSCHED_HAS_RAFT_ASIO
+    commands.push_back(raft_serve_command());
+    commands.push_back(raft_kv_command());
+    commands.push_back(raft_bench_command());
+#endif
+    commands.push_back(std::move(torture_spec));
     return {.name = "raft",
-            .description = "Replicated logs: torture simulated groups of Raft servers",
-            .commands = {std::move(torture_spec)}};
+            .description =
+                "Replicated logs: run a cluster of Raft servers, ask it, measure it, torture a simulated one",
+            .commands = std::move(commands)};
 }
 
 } // namespace hpcsched::cli

@@ -27,6 +27,11 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
     if (HPCSCHED_HAS_FAAS_HOST) {
         commands.push_back({"serve"});
     }
+    if (HPCSCHED_HAS_RAFT_ASIO) {
+        for (char const* const name : {"serve", "kv", "bench", "inspect"}) {
+            commands.push_back({"raft", name});
+        }
+    }
     for (std::vector<std::string> const& command : commands) {
         std::string name = "hpcsched";
         for (std::string const& word : command) {
