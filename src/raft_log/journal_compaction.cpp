@@ -8,15 +8,20 @@ namespace hpcsched::raft_log::detail {
 
 namespace {
 
-constexpr std::size_t moved_at_once = std::size_t{1} << 20U; // bytes beside one flush, so that none takes long
+constexpr std::size_t moved_at_once = std::size_t{1} << 20U; // bytes
 
 } // namespace
 
 // Segments go from the front only, so that no number is ever missing. One that nothing needs goes at once; one of which
 // little is needed, or that stands before many which are not needed, is emptied first: what is needed of it is copied
-// to the end, a little with each flush. So a log is at most about twice as large as what is needed of it, however long
-// some group rests, and no more is copied than was given up.
+// to the end. So a log is at most about three times as large as what is needed of it, however long some group rests. With
+// each flush no more is copied than twice what it writes, so that none takes long and the copying never feeds itself.
 void journal_core::compact() {
+    std::size_t written = open_ ? open_->buffer.size() : 0;
+    for (batch const& b : closed_) {
+        written += b.buffer.size();
+    }
+    may_move_ = std::min(may_move_ + 2 * written, moved_at_once);
     while (true) {
         segment* const s = segment_of(oldest_);
         if (s == nullptr || s == &current()) {
@@ -47,11 +52,11 @@ bool journal_core::worth_moving(segment const& s) const noexcept {
     std::uint64_t live = 0;
     for (auto const& each : segments_) {
         if (each->key.number >= oldest_) {
-            all += each->end;
+            all += each->end - header_bytes;
             live += each->live;
         }
     }
-    return s.live < s.end / 4 || live < all / 2;
+    return s.live < (s.end - header_bytes) / 4 || live < all / 3;
 }
 
 void journal_core::list_what_moves(segment const& s) {
@@ -69,9 +74,12 @@ void journal_core::list_what_moves(segment const& s) {
     }
 }
 
+void journal_core::spend(std::size_t bytes) noexcept {
+    may_move_ -= std::min(bytes, may_move_);
+}
+
 result<void> journal_core::move_some() {
-    std::size_t bytes = 0;
-    while (!moving_.empty() && bytes < moved_at_once) {
+    while (!moving_.empty() && may_move_ > 0) {
         auto const [g, index] = moving_.back();
         moving_.pop_back();
         if (index == 0) {
@@ -82,9 +90,9 @@ result<void> journal_core::move_some() {
             if (g->founders_at.segment == moving_from_) {
                 store_founders(*g, to);
             }
-            bytes += record_bytes(0) + record_bytes(g->founders.size());
+            spend(record_bytes(0) + record_bytes(g->founders.size()));
         } else if (g->holds(index) && g->at(index).at.segment == moving_from_) {
-            bytes += g->at(index).bytes();
+            spend(g->at(index).bytes());
             if (auto moved = move(*g, index); !moved) {
                 return moved;
             }

@@ -22,6 +22,9 @@ journal_core::journal_core(journal_config config, std::unique_ptr<file_system> f
                                                                    .direct = config_.direct} {}
 
 journal_core::~journal_core() {
+    for (auto const& [id, g] : groups_) {
+        HPCSCHED_ASSERT(!g->open); // a group_log outlives its journal: order the members the other way
+    }
     if (flusher_ == nullptr) {
         return;
     }

@@ -138,6 +138,7 @@ class journal_core {
     void compact();
     [[nodiscard]] bool worth_moving(segment const& s) const noexcept;
     void list_what_moves(segment const& s);
+    void spend(std::size_t bytes) noexcept;
     [[nodiscard]] result<void> move_some();
     [[nodiscard]] result<void> move(group& g, raft::log_index index);
     void remove_old();
@@ -170,6 +171,7 @@ class journal_core {
     };
     std::vector<moving> moving_; // entries to be copied out of `oldest_`, last first
     std::uint64_t moving_from_ = 0;
+    std::size_t may_move_ = 0; // bytes
 
     std::function<void(raft::group_id)> on_durable_;
     std::vector<raft::group_id> to_notify_;

@@ -74,6 +74,11 @@ result<raft::snapshot_progress> journal_core::store_chunk(group& g, raft::snapsh
         return raft::snapshot_progress{};
     }
     if (chunk.offset == 0) {
+        // A group that is not yet on the disk would be new at the next start, and what came of it nobody's.
+        if (auto drained = drain_quietly(); !drained) {
+            return drained.error();
+        }
+        flusher_->wake();
         auto begun = std::make_unique<incoming_snapshot>();
         snapshot_header const header{.cluster = config_.cluster_id,
                                      .node = config_.node,

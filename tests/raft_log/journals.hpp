@@ -10,11 +10,34 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace hpcsched::test {
+
+/// A folder of its own in memory, where there is one: what is tested there is not the disk.
+class memory_folder {
+  public:
+    memory_folder() {
+        std::error_code none;
+        std::filesystem::path const shared{"/dev/shm"};
+        auto const base = std::filesystem::is_directory(shared, none) ? shared : std::filesystem::temp_directory_path();
+        std::string pattern = (base / "hpcsched-test-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    memory_folder(memory_folder const&) = delete;
+    memory_folder& operator=(memory_folder const&) = delete;
+    ~memory_folder() { std::filesystem::remove_all(path_); }
+
+    [[nodiscard]] std::filesystem::path const& path() const noexcept { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
 
 /// The value of what cannot fail here.
 template <class Value>
