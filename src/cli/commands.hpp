@@ -18,6 +18,7 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec serve_command();                                          // where faas_host is built
 [[nodiscard]] command_spec workload_command();
 [[nodiscard]] command_spec raft_command();
+[[nodiscard]] command_spec raft_inspect_command(); // of raft, where raft_log is built
 [[nodiscard]] command_spec policies_command(experiment::policy_registry const& policies);
 
 /// All policies as an aligned list, each line ended.

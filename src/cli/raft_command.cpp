@@ -195,9 +195,14 @@ command_spec raft_command() {
                     {"--json", "", "print one JSON object instead of the text"},
                     {"-q,--quiet", "", "show no progress"}},
         .run = &torture};
-    return {.name = "raft",
-            .description = "Replicated logs: torture simulated groups of Raft servers",
-            .commands = {std::move(torture_spec)}};
+    command_spec raft{.name = "raft",
+                      .description = "Replicated logs: torture simulated groups of Raft servers",
+                      .commands = {std::move(torture_spec)}};
+#ifdef HPCSCHED_HAS_RAFT_LOG
+    raft.description += ", inspect a log";
+    raft.commands.push_back(raft_inspect_command());
+#endif
+    return raft;
 }
 
 } // namespace hpcsched::cli

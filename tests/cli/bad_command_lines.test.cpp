@@ -68,7 +68,10 @@ TEST_CASE("bad command line: commands and options that do not exist") {
         {{"completion", "zsh"},
          2,
          "hpcsched completion: unknown command 'zsh': the commands are bash (see hpcsched completion --help)"},
-        {{"raft"}, 2, "hpcsched raft: no command is given: the commands are torture (see hpcsched raft --help)"},
+        {{"raft"},
+         2,
+         std::string{"hpcsched raft: no command is given: the commands are torture"} +
+             (HPCSCHED_HAS_RAFT_LOG ? ", inspect" : "") + " (see hpcsched raft --help)"},
         {{"raft", "torture", "--seeds", "0"},
          2,
          "hpcsched raft torture: --seeds: '0' is out of range: give 1 to 1000000000"},

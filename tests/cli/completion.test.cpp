@@ -40,7 +40,7 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},
              {"hpcsched completion ''", "bash"},
-             {"hpcsched raft ''", "torture"},
+             {"hpcsched raft ''", std::string{"torture"} + (HPCSCHED_HAS_RAFT_LOG ? " inspect" : "")},
              {"hpcsched raft torture --se", "--seeds"},
              {"hpcsched workload ''", "describe generate convert"},
              {"hpcsched simulate --th", "--threads"},

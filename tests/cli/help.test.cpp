@@ -21,6 +21,9 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
                                                    {"policies"},
                                                    {"completion"},
                                                    {"completion", "bash"}};
+    if (HPCSCHED_HAS_RAFT_LOG) {
+        commands.push_back({"raft", "inspect"});
+    }
     if (HPCSCHED_HAS_LIVE) {
         commands.push_back({"run"});
     }
