@@ -202,6 +202,9 @@ command_spec raft_command() {
     commands.push_back(raft_bench_command());
 #endif
     commands.push_back(std::move(torture_spec));
+#ifdef HPCSCHED_HAS_RAFT_LOG
+    commands.push_back(raft_inspect_command());
+#endif
     return {.name = "raft",
             .description =
                 "Replicated logs: run a cluster of Raft servers, ask it, measure it, torture a simulated one",

@@ -22,6 +22,9 @@ class replay {
   public:
     explicit replay(group_table& groups) : groups_{groups} {}
 
+    /// \param count  more records than are in the log
+    void set_limit(std::uint64_t count) noexcept { records_max_ = count; }
+
     [[nodiscard]] result<void> apply(record const& r, place at, std::uint64_t batch) {
         group& g = group_of(r.group);
         switch (r.kind) {
@@ -44,7 +47,7 @@ class replay {
                 return error{"an entry without an index"};
             }
             if (batch >= g.snapshot.from_batch) {
-                put(g, r, at);
+                return put(g, r, at);
             }
             break;
         }
@@ -74,9 +77,15 @@ class replay {
   private:
     // Segments go from the front, after what was needed of them has been copied to the end. So entries may come that
     // follow none, and those before them later, as `moved`.
-    static void put(group& g, record const& r, place at) {
+    result<void> put(group& g, record const& r, place at) const {
         if (g.entries.empty()) {
             g.first = r.index;
+        }
+        // What is between has a record of its own. A number that cannot be would take the memory of all those.
+        bool const far_before = r.index < g.first && r.kind == record_kind::moved && g.first - r.index > records_max_;
+        if (far_before || (r.index > g.first && r.index - g.first > g.entries.size() + records_max_)) {
+            return error{"entry " + std::to_string(r.index) + " of group " + std::to_string(g.id.value) +
+                         " is far from all others"};
         }
         if (r.index < g.first) {
             if (r.kind == record_kind::entry) {
@@ -95,6 +104,7 @@ class replay {
             g.entries.resize(slot + 1);
         }
         g.entries[slot] = {r.term, at, static_cast<std::uint32_t>(r.payload.size())};
+        return {};
     }
 
     static result<void> finish(group& g, std::uint64_t oldest) {
@@ -137,6 +147,7 @@ class replay {
     }
 
     group_table& groups_;
+    std::uint64_t records_max_ = 0;
 };
 
 class scan {
@@ -188,6 +199,16 @@ class scan {
             }
         }
         std::ranges::sort(numbers);
+        std::uint64_t bytes = 0;
+        for (std::uint64_t const number : numbers) {
+            auto const opened = files_.open(segment_name(number), open_mode::read);
+            auto const size = opened ? (*opened)->size() : result<std::uint64_t>{opened.error()};
+            if (!size) {
+                return size.error();
+            }
+            bytes += *size;
+        }
+        replay_.set_limit(bytes / record_header_bytes);
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             if (i > 0 && numbers[i] != numbers[i - 1] + 1) {
                 return damage(files_, segment_name(numbers[i - 1] + 1), std::string{"the file is missing"} + mend);

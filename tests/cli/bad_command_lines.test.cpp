@@ -70,9 +70,9 @@ TEST_CASE("bad command line: commands and options that do not exist") {
          "hpcsched completion: unknown command 'zsh': the commands are bash (see hpcsched completion --help)"},
         {{"raft"},
          2,
-         "hpcsched raft: no command is given: the commands are " +
-             std::string{HPCSCHED_HAS_RAFT_ASIO ? "serve, kv, bench, inspect, " : ""} +
-             "torture (see hpcsched raft --help)"},
+         std::string{"hpcsched raft: no command is given: the commands are "} +
+             (HPCSCHED_HAS_RAFT_ASIO ? "serve, kv, bench, " : "") + "torture" +
+             (HPCSCHED_HAS_RAFT_LOG ? ", inspect" : "") + " (see hpcsched raft --help)"},
         {{"raft", "torture", "--seeds", "0"},
          2,
          "hpcsched raft torture: --seeds: '0' is out of range: give 1 to 1000000000"},

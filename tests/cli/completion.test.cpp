@@ -40,7 +40,8 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},
              {"hpcsched completion ''", "bash"},
-             {"hpcsched raft ''", HPCSCHED_HAS_RAFT_ASIO ? "serve kv bench inspect torture" : "torture"},
+             {"hpcsched raft ''", std::string{HPCSCHED_HAS_RAFT_ASIO ? "serve kv bench " : ""} + "torture" +
+                                      (HPCSCHED_HAS_RAFT_LOG ? " inspect" : "")},
              {"hpcsched raft torture --se", "--seeds"},
              {"hpcsched workload ''", "describe generate convert"},
              {"hpcsched simulate --th", "--threads"},
