@@ -38,6 +38,8 @@ inline std::vector<std::pair<std::string, exploration>> const& quick_plans() {
         {"beats", {.timeouts = {0, 1, 0}, .proposals = 0, .beats = 1, .begins = beginning::elected}},
         {"prevote", {.timeouts = {0, 1, 0}, .proposals = 0, .pre_vote = true, .begins = beginning::elected}},
         {"transfer", {.timeouts = {0, 0, 0}, .transfers = 1, .begins = beginning::elected}},
+        {"membership", {.timeouts = {0, 1, 0}, .proposals = 0, .changes = 1, .begins = beginning::elected}},
+        {"joint", {.timeouts = {0, 1, 0}, .proposals = 0, .changes = 1, .joint = true, .begins = beginning::elected}},
     };
     return plans;
 }
@@ -59,6 +61,7 @@ inline std::vector<std::pair<std::string, exploration>> const& large_plans() {
           .append_entries_max = 1}},
         {"large_prevote", {.timeouts = {1, 1, 0}, .proposals = 0, .pre_vote = true}},
         {"large_duplicate", {.timeouts = {0, 0, 0}, .proposals = 2, .duplicates = 1, .begins = beginning::elected}},
+        {"large_membership", {.timeouts = {0, 1, 1}, .proposals = 1, .changes = 2, .begins = beginning::elected}},
         {"large_everything",
          {.timeouts = {0, 1, 1},
           .proposals = 2,

@@ -45,7 +45,7 @@ struct server_facts {
 
 /// What can happen to one server.
 struct server_event {
-    enum class kind : std::uint8_t { message, tick, propose, crash, crash_without_disk, written, transfer };
+    enum class kind : std::uint8_t { message, tick, propose, crash, crash_without_disk, written, transfer, change };
 
     kind what{};
     std::uint32_t argument = 0; ///< the message's number; the command
@@ -70,9 +70,9 @@ class server_transitions {
         config_.pre_vote = pre_vote;
         config_.check_quorum = false;
         config_.window_entries = 16;
-        config_.window_bytes = 16;
+        config_.window_bytes = 256;
         config_.entry_bytes_max = 1;
-        config_.uncommitted_bytes_max = 16;
+        config_.uncommitted_bytes_max = 256;
     }
 
     /// A new server of the group 1, 2, 3.
@@ -150,6 +150,14 @@ class server_transitions {
         case server_event::kind::transfer:
             (void)s.process.transfer_leadership(node_id{s.process.id().value % 3 + 1}, s.now, out);
             break;
+        case server_event::kind::change: {
+            node_id const third{3};
+            membership_change const one{s.process.members().is_voter(third) ? membership_change::action::remove
+                                                                            : membership_change::action::add_voter,
+                                        third};
+            (void)s.process.change_membership({&one, 1}, s.now, event.argument != 0);
+            break;
+        }
         }
         server_step made = settle(s, out);
         made.after = number_of(std::move(s));
@@ -334,6 +342,7 @@ class server_transitions {
         if (facts_[known].leads) {
             both({server_event::kind::propose, 1});
             both({server_event::kind::transfer, 0});
+            both({server_event::kind::change, 0});
         }
         for (std::uint32_t m = 0; m < std::min<std::size_t>(messages_.size(), 200); ++m) {
             if (messages_[m].get().to == other.process.id()) {

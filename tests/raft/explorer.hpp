@@ -40,6 +40,8 @@ struct exploration {
     unsigned drops = 0;                ///< a message goes; adds no behaviour, see above
     unsigned beats = 0;                ///< a leader's heartbeat timer goes off
     unsigned transfers = 0;            ///< a leader is told to hand over to the next server
+    unsigned changes = 0;              ///< a leader removes server 3, or adds it where it is gone
+    bool joint = false;                ///< by way of a joint configuration
     std::array<bool, 3> writes_wait{}; ///< of a server: its writes are durable some time later, else at once
     bool pre_vote = false;
     beginning begins = beginning::empty;
@@ -101,8 +103,19 @@ class explorer {
 
   private:
     static constexpr std::size_t servers = 3;
-    enum class what : std::uint8_t { deliver, repeat, drop, tick, propose, crash, write, transfer };
-    enum budget : std::uint8_t { timeouts_1, timeouts_2, timeouts_3, proposals, crashes, duplicates, drops, beats };
+    enum class what : std::uint8_t { deliver, repeat, drop, tick, propose, crash, write, transfer, change };
+    enum budget : std::uint8_t {
+        timeouts_1,
+        timeouts_2,
+        timeouts_3,
+        proposals,
+        crashes,
+        duplicates,
+        drops,
+        beats,
+        transfers,
+        changes
+    };
 
     // Who led in which term, and what was committed: history variables.
     struct history {
@@ -280,8 +293,11 @@ class explorer {
             if (f.leads && used(s, proposals) < what_.proposals) {
                 go(what::propose, i, used(s, proposals) + 1);
             }
-            if (f.leads && used(s, 8) < what_.transfers) {
+            if (f.leads && used(s, transfers) < what_.transfers) {
                 go(what::transfer, i, 0);
+            }
+            if (f.leads && used(s, changes) < what_.changes) {
+                go(what::change, i, 0);
             }
             if (what_.crash_prone[i] && used(s, crashes) < what_.crashes) {
                 go(what::crash, i, 0);
@@ -319,8 +335,12 @@ class explorer {
             event = {server_event::kind::written, 0};
             break;
         case what::transfer:
-            use(s, 8);
+            use(s, transfers);
             event = {server_event::kind::transfer, 0};
+            break;
+        case what::change:
+            use(s, changes);
+            event = {server_event::kind::change, what_.joint ? 1U : 0U};
             break;
         }
         if (step.action == what::deliver || step.action == what::drop) {
@@ -498,8 +518,10 @@ class explorer {
             return who + " restart";
         case what::write:
             return who + " oldest write is durable";
-        default:
+        case what::transfer:
             return who + " transfer to the next";
+        default:
+            return who + " changes the membership";
         }
     }
 

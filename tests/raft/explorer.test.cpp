@@ -80,6 +80,13 @@ TEST_CASE("explorer: no order of a transfer and a proposal breaks anything") {
     CHECK(found.leaders == 2);
 }
 
+TEST_CASE("explorer: no order of a membership change and an election breaks anything") {
+    explored const single = check_plan("membership");
+    CHECK(single.states > 5'000);
+    CHECK(single.committed >= 3);
+    CHECK(check_plan("joint").committed >= 4); // the joint configuration, and that after it
+}
+
 // --- the explorer itself
 // ----------------------------------------------------------------------------------------------
 

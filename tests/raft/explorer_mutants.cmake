@@ -34,7 +34,7 @@ function(plant what file from to)
   endif()
   string(REPLACE "${from}" "${to}" text "${text}")
   file(WRITE ${path} "${text}")
-  execute_process(COMMAND ${CXX} -std=c++20 -O2 -w -I${COPY}/include ${ROOT}/tests/raft/explorer_runner.cpp
+  execute_process(COMMAND ${CXX} -std=c++20 -O1 -w -I${COPY}/include ${ROOT}/tests/raft/explorer_runner.cpp
     -o ${COPY}/runner RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "\"${what}\" does not compile:\n${output}")
@@ -88,6 +88,12 @@ plant("a heartbeat commits what was not compared" ${replication} "std::min(m.com
 plant("a follower takes its whole log for the new leader's" ${elections} "verified_ = commit_;"
   "verified_ = window_.last_index();")
 plant("one vote is a majority" membership.hpp "coming_agree > coming / 2" "coming_agree >= coming / 2")
+plant("half is a majority" membership.hpp "coming_agree > coming / 2" "coming_agree >= (coming + 1) / 2")
+plant("half of an even group commits" membership.hpp "values[count / 2]" "values[(count - 1) / 2]")
+plant("a membership outlives its entry" ${replication}
+  "    adopt(committed_members_, committed_members_index_, heard_leader_);
+" "")
+" "")
 plant("votes are counted from an election before" ${elections}
   "envelope.term == hard_.term + (m.pre_vote && m.granted ? 1U : 0U)" "true")
 

@@ -127,7 +127,7 @@ class trace {
     /// "1->2 heartbeat term 1 commit 3 round 2"; "1-x2" where it is lost.
     [[nodiscard]] std::string text(message const& m, bool lost = false) const {
         return name(m.from) + (lost ? "-x" : "->") + name(m.to) + " " + kind(m) + " term " + number(m.term) +
-               std::visit([this](auto const& body) { return rest(body); }, m.body);
+               std::visit([this](auto const& body) { return this->rest(body); }, m.body);
     }
 
   private:
