@@ -93,7 +93,6 @@ plant("half of an even group commits" membership.hpp "values[count / 2]" "values
 plant("a membership outlives its entry" ${replication}
   "    adopt(committed_members_, committed_members_index_, heard_leader_);
 " "")
-" "")
 plant("votes are counted from an election before" ${elections}
   "envelope.term == hard_.term + (m.pre_vote && m.granted ? 1U : 0U)" "true")
 
