@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+# A checker that finds no planted bug is no checker: plants bugs in copies of the headers, one at a time, and wants the
+# explorer to find each by itself in its quick explorations.
+#
+#   cmake -DROOT=<source tree> -DCOPY=<folder to use> [-DCXX=g++] [-DONLY=<regex>] -P explorer_mutants.cmake
+#
+# Prints of each bug which exploration found it, what was broken, and with -DWAY=ON the shortest way there. Fails where
+# one is not found, or where the tree has changed so that it can no longer be planted.
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(ROOT "${ROOT}" ABSOLUTE)
+if(NOT CXX)
+  set(CXX g++)
+endif()
+if(NOT DEFINED ONLY)
+  set(ONLY ".")
+endif()
+
+set(planted 0)
+set(missed "")
+# plant(<what> <file below include/hpcsched/raft> <text that is there once> <text in its place>)
+function(plant what file from to)
+  if(NOT what MATCHES "${ONLY}")
+    return()
+  endif()
+  file(REMOVE_RECURSE ${COPY})
+  file(MAKE_DIRECTORY ${COPY})
+  file(COPY ${ROOT}/include DESTINATION ${COPY})
+  set(path ${COPY}/include/hpcsched/raft/${file})
+  file(READ ${path} text)
+  string(FIND "${text}" "${from}" first)
+  string(FIND "${text}" "${from}" last REVERSE)
+  if(first EQUAL -1 OR NOT first EQUAL last)
+    message(FATAL_ERROR "\"${what}\" cannot be planted: in ${file} this does not stand exactly once:\n${from}")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  file(WRITE ${path} "${text}")
+  execute_process(COMMAND ${CXX} -std=c++20 -O1 -w -I${COPY}/include ${ROOT}/tests/raft/explorer_runner.cpp
+    -o ${COPY}/runner RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "\"${what}\" does not compile:\n${output}")
+  endif()
+  execute_process(COMMAND ${COPY}/runner quick TIMEOUT 300
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE complaint)
+  if(status EQUAL 1)
+    string(REGEX REPLACE "^.*\n([^\n]*, [0-9]* transitions[^\n]*\n)" "\\1" found "\n${output}")
+    string(REGEX MATCH "found by.*" found "found by ${found}")
+    if(NOT WAY)
+      string(REGEX REPLACE "\n  .*" "" found "${found}")
+    endif()
+    string(STRIP "${found}" found)
+    message("found      ${what}\n           ${found}")
+  else()
+    message("NOT FOUND  ${what}: ${status}\n${complaint}")
+    set(missed "${missed}\n  ${what}" PARENT_SCOPE)
+  endif()
+  math(EXPR planted "${planted} + 1")
+  set(planted ${planted} PARENT_SCOPE)
+endfunction()
+
+set(elections detail/replica_elections.hpp)
+set(replication detail/replica_replication.hpp)
+
+plant("a vote is not made durable" ${replication} "w.state = hard_;" "w.state = {hard_.term, no_node};")
+plant("a term is not made durable" ${replication} "w.state = hard_;" "w.state = {0, hard_.voted_for};")
+plant("a second vote is given in a term" ${elections}
+  "bool const free = hard_.voted_for == no_node && leader_ == no_node;"
+  "bool const free = true;")
+plant("a log that is behind gets a vote" ${elections} "m.last_index >= window_.last_index()"
+  "true")
+plant("an old last term gets a vote" ${elections} "m.last_term > window_.last_term() ||" "true ||")
+plant("a vote is told before it is durable" ${replication}
+  "voted_now_ != no_node && durable_write_ >= vote_write_" "voted_now_ != no_node")
+plant("an entry of an earlier term is committed by counting" ${replication}
+  "window_.term_at(agreed) == hard_.term" "true")
+plant("a conflict is ignored" ${replication} "window_.at(e.index).term == e.term" "true")
+plant("entries are taken over where the logs do not agree" ${replication}
+  "window_.term_at(agreed) != m.previous_term" "agreed > window_.last_index()")
+plant("an entry is vouched for before it is durable" ${replication} "std::min(verified_, durable_)" "verified_")
+plant("a leader counts its own entries before they are durable" ${replication}
+  "peers_[self_].match = durable_;" "peers_[self_].match = window_.last_index();")
+plant("what replaces durable entries counts as durable" ${replication}
+  "durable_ = std::min(durable_, from - 1);" "")
+plant("a late write vouches for what has replaced its entries" ${replication}
+  "w.last_index = std::min(w.last_index, from - 1);" "")
+plant("a heartbeat commits what was not compared" ${replication} "std::min(m.commit, verified_)));
+    if (m.quiesce" "std::min(m.commit, window_.last_index())));
+    if (m.quiesce")
+plant("a follower takes its whole log for the new leader's" ${elections} "verified_ = commit_;"
+  "verified_ = window_.last_index();")
+plant("one vote is a majority" membership.hpp "coming_agree > coming / 2" "coming_agree >= coming / 2")
+plant("half is a majority" membership.hpp "coming_agree > coming / 2" "coming_agree >= (coming + 1) / 2")
+plant("half of an even group commits" membership.hpp "values[count / 2]" "values[(count - 1) / 2]")
+plant("a membership outlives its entry" ${replication}
+  "    adopt(committed_members_, committed_members_index_, heard_leader_);
+" "")
+plant("votes are counted from an election before" ${elections}
+  "envelope.term == hard_.term + (m.pre_vote && m.granted ? 1U : 0U)" "true")
+
+if(missed)
+  message(FATAL_ERROR "of ${planted} planted bugs these were not found:${missed}")
+endif()
+message("${planted} planted bugs, each found")
