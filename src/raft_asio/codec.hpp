@@ -29,7 +29,7 @@ class frame_builder {
   protected:
     template <class Root>
     std::span<std::byte const> seal(frame_kind kind, flatbuffers::Offset<Root> root) {
-        builder_.ForceVectorAlignment(0, 1, 8); // so that the size is a multiple of 8
+        builder_.ForceVectorAlignment(1, 8, 8); // so that the size is a multiple of 8, whatever is in it
         builder_.Finish(root);
         auto const header = make_header(kind, bytes());
         builder_.PushBytes(reinterpret_cast<std::uint8_t const*>(header.data()), header.size());
