@@ -90,6 +90,9 @@ result<void> validate(network_config const& config) {
     if (config.handshake_limit <= duration{} || config.silence_limit < std::chrono::seconds{1}) {
         return error{"network_config: handshake_limit must be above 0, silence_limit at least 1 s"};
     }
+    if (config.commit_linger < duration{}) {
+        return error{"network_config: commit_linger must not be below 0"};
+    }
     if (config.client_requests_max == 0) {
         return error{"network_config: client_requests_max must be above 0"};
     }

@@ -111,7 +111,8 @@ class client::state {
 
     class session final : public detail::connection {
       public:
-        session(state& owner, detail::tcp::socket socket) : connection{std::move(socket), owner.room_}, owner_{owner} {}
+        session(state& owner, detail::tcp::socket socket)
+            : connection{std::move(socket), owner.counts_}, owner_{owner} {}
 
       private:
         void on_open() override { send(detail::encode_hello({.cluster = owner_.config_.cluster_id})); }
@@ -229,7 +230,7 @@ class client::state {
         } else {
             is_ready_ = true;
             handshake_deadline_ = never;
-            s.take_frames_up_to(config_.frame_bytes_max);
+            s.take_frames_up_to(config_.frame_bytes_max, std::size_t{64} << 10U);
         }
     }
 
@@ -358,7 +359,7 @@ class client::state {
     event_loop& loop_;
     client_config config_;
     detail::tls_context tls_;
-    detail::connection_room room_;
+    network_statistics counts_;
     detail::asio::steady_timer timer_;
     time_point wakes_at_ = never;
 

@@ -29,7 +29,7 @@ class frame_builder {
   protected:
     template <class Root>
     std::span<std::byte const> seal(frame_kind kind, flatbuffers::Offset<Root> root) {
-        builder_.ForceVectorAlignment(0, 1, 8); // so that the size is a multiple of 8
+        builder_.ForceVectorAlignment(1, 8, 8); // so that the size is a multiple of 8, whatever is in it
         builder_.Finish(root);
         auto const header = make_header(kind, bytes());
         builder_.PushBytes(reinterpret_cast<std::uint8_t const*>(header.data()), header.size());
@@ -68,6 +68,10 @@ class message_batch : public frame_builder {
   public:
     void add(raft::group_id group, raft::message const& m);
     [[nodiscard]] bool empty() const noexcept { return count() == 0; }
+    /// Whether there is nothing in it but commit indices, which nobody waits for.
+    [[nodiscard]] bool can_wait() const noexcept {
+        return !has_urgent_heartbeat_ && messages_.empty() && heartbeat_responses_.empty();
+    }
     [[nodiscard]] std::size_t count() const noexcept {
         return messages_.size() + heartbeats_.size() + heartbeat_responses_.size();
     }
@@ -83,6 +87,7 @@ class message_batch : public frame_builder {
     std::vector<flatbuffers::Offset<wire::Message>> messages_;
     std::vector<wire::Heartbeat> heartbeats_;
     std::vector<wire::HeartbeatResponse> heartbeat_responses_;
+    bool has_urgent_heartbeat_ = false;
 };
 
 /// About how long `m` will be in a frame: no less than what is copied of it.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 #include <variant>
 
@@ -19,7 +20,6 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr std::size_t kept_step = std::size_t{64} << 10U;
 constexpr std::size_t taken_max = std::size_t{1} << 20U; // before others have their turn
 constexpr std::size_t idle_bytes_max = std::size_t{256} << 10U;
 
@@ -44,10 +44,9 @@ void prepare(tcp::socket& socket, duration silence_limit) {
 
 } // namespace
 
-connection::connection(tcp::socket socket, connection_room& room) : stream_{std::move(socket)}, room_{room} {}
+connection::connection(tcp::socket socket, network_statistics& counts) : stream_{std::move(socket)}, counts_{counts} {}
 
-// --- opening
-// ----------------------------------------------------------------------------------------------------------
+// --- opening -----------------------------------------------------------------------------------------------------
 
 void connection::accepted(tls_context const& tls, duration silence_limit) {
     begin(tls, true, {}, silence_limit);
@@ -121,35 +120,50 @@ void connection::opened() {
     if (!is_closed_) {
         write_some();
     }
-    if (!is_closed_ && stream_.has_pending()) {
-        read_some();
-    } else {
-        await_readable();
+    if (!is_closed_) {
+        stream_.encrypted() ? read_encrypted() : await_readable();
     }
 }
 
-// --- reading
-// ----------------------------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------------------------
 
+// Without TLS Asio reads itself: it knows from a short read that there is no more, and needs no system call to wait.
 void connection::await_readable() {
     if (awaits_readable_ || is_closed_ || is_paused_) {
         return;
     }
     awaits_readable_ = true;
-    stream_.socket().async_wait(tcp::socket::wait_read, [this, self = shared_from_this()](error_code const& failed) {
-        awaits_readable_ = false;
-        if (is_closed_ || failed) {
-            return;
-        }
-        is_open_ ? read_some() : shake_hands();
-    });
+    if (stream_.encrypted()) {
+        stream_.socket().async_wait(tcp::socket::wait_read,
+                                    [this, self = shared_from_this()](error_code const& failed) {
+                                        awaits_readable_ = false;
+                                        if (!is_closed_ && !failed) {
+                                            is_open_ ? read_encrypted() : shake_hands();
+                                        }
+                                    });
+        return;
+    }
+    auto const room = room_to_read();
+    stream_.socket().async_read_some(asio::buffer(room.data(), room.size()),
+                                     [this, self = shared_from_this()](error_code const& failed, std::size_t count) {
+                                         awaits_readable_ = false;
+                                         if (is_closed_) {
+                                             return;
+                                         }
+                                         if (failed) {
+                                             fail(ending::lost, failed == asio::error::eof ? "closed by the other end"
+                                                                                           : failed.message());
+                                             return;
+                                         }
+                                         took(count);
+                                         await_readable();
+                                     });
 }
 
-void connection::read_some() {
+void connection::read_encrypted() {
     std::size_t taken = 0;
-    while (!is_closed_ && !is_paused_) {
-        auto const room = room_to_read();
-        auto const [state, count] = stream_.read(room);
+    while (!is_closed_ && !is_paused_ && taken < taken_max) {
+        auto const [state, count] = stream_.read(room_to_read());
         if (state == io_state::ended || state == io_state::failed) {
             fail(ending::lost, state == io_state::ended ? "closed by the other end" : stream_.failure());
             return;
@@ -157,18 +171,13 @@ void connection::read_some() {
         if (state != io_state::moved) {
             break;
         }
-        room_.counts.bytes_received += count;
-        took(room, count);
+        took(count);
         taken += count;
-        bool const drained = !stream_.encrypted() && count < room.size();
-        if (drained || taken >= taken_max) {
-            break;
-        }
     }
     if (!is_closed_ && !is_paused_ && stream_.has_pending()) {
         asio::post(stream_.socket().get_executor(), [this, self = shared_from_this()] {
             if (!is_closed_) {
-                read_some();
+                read_encrypted();
             }
         });
         return;
@@ -176,46 +185,30 @@ void connection::read_some() {
     await_readable();
 }
 
-// Behind what is kept of a frame, as far as it goes and a little more; grown by what came, not by what was announced.
+// Behind what is kept of a frame; grown by what came, not by what was announced.
 std::span<std::byte> connection::room_to_read() {
-    if (kept_size_ == 0) {
-        return room_.scratch;
+    std::size_t const wanted = std::max({buffer_size_, std::min(wanted_size_, 2 * kept_size_), kept_size_ + 1});
+    if (buffer_.size() < wanted) {
+        buffer_.resize(wanted);
+    } else if (kept_size_ == 0 && buffer_.size() > 2 * buffer_size_) {
+        buffer_ = std::vector<std::byte>(buffer_size_);
     }
-    if (kept_.size() - kept_size_ < kept_step / 2) {
-        std::size_t const more =
-            std::clamp(wanted_size_ - std::min(wanted_size_, kept_size_), kept_step, 2 * kept_size_ + kept_step);
-        kept_.resize(kept_size_ + more);
-    }
-    return std::span{kept_}.subspan(kept_size_);
+    return std::span{buffer_}.subspan(kept_size_);
 }
 
-void connection::took(std::span<std::byte> room, std::size_t count) {
-    if (is_leaving_) {
-        return;
-    }
-    if (kept_size_ != 0) {
+void connection::took(std::size_t count) {
+    counts_.bytes_received += count;
+    if (!is_leaving_) {
         kept_size_ += count;
         hand_over_kept();
-        return;
-    }
-    auto const bytes = room.first(count);
-    auto const rest = bytes.subspan(hand_over(bytes));
-    if (!rest.empty() && !is_closed_) {
-        kept_.resize(std::max(kept_.size(), rest.size()));
-        std::ranges::copy(rest, kept_.begin());
-        kept_size_ = rest.size();
     }
 }
 
 void connection::hand_over_kept() {
-    std::size_t const used = hand_over(std::span{kept_}.first(kept_size_));
-    if (used != 0) { // a multiple of 8: what follows stays aligned
-        std::copy(kept_.begin() + static_cast<std::ptrdiff_t>(used),
-                  kept_.begin() + static_cast<std::ptrdiff_t>(kept_size_), kept_.begin());
-        kept_size_ -= used;
-    }
-    if (kept_size_ == 0 && kept_.size() > idle_bytes_max) {
-        kept_ = {};
+    std::size_t const used = hand_over(std::span{buffer_}.first(kept_size_));
+    kept_size_ -= used;
+    if (used != 0 && kept_size_ != 0) { // a multiple of 8: what follows stays aligned
+        std::memmove(buffer_.data(), buffer_.data() + used, kept_size_);
     }
 }
 
@@ -232,11 +225,11 @@ std::size_t connection::hand_over(std::span<std::byte const> bytes) {
             break;
         }
         auto const& frame = std::get<whole_frame>(found);
-        room_.counts.frames_received += frame.kind == frame_kind::hello ? 0U : 1U;
+        counts_.frames_received += frame.kind == frame_kind::hello ? 0U : 1U;
         on_frame(frame.kind, frame.body);
         used += frame.size;
     }
-    return is_leaving_ ? bytes.size() : used;
+    return used;
 }
 
 void connection::resume() {
@@ -246,20 +239,17 @@ void connection::resume() {
     is_paused_ = false;
     // Not now: whoever resumes it is in the midst of something.
     asio::post(stream_.socket().get_executor(), [this, self = shared_from_this()] {
-        if (is_closed_ || is_paused_) {
+        if (is_closed_ || is_paused_ || awaits_readable_) {
             return;
         }
-        if (kept_size_ != 0) {
-            hand_over_kept();
-        }
+        hand_over_kept();
         if (!is_closed_ && !is_paused_) {
-            read_some();
+            stream_.encrypted() ? read_encrypted() : await_readable();
         }
     });
 }
 
-// --- writing
-// ----------------------------------------------------------------------------------------------------------
+// --- writing -----------------------------------------------------------------------------------------------------
 
 void connection::send(std::span<std::byte const> frame) {
     if (is_closed_ || is_leaving_) {
@@ -289,7 +279,7 @@ std::size_t connection::write_now(std::span<std::byte const> bytes) {
         if (state != io_state::moved) {
             break;
         }
-        room_.counts.bytes_sent += count;
+        counts_.bytes_sent += count;
         written += count;
     }
     return written;
@@ -328,8 +318,7 @@ void connection::write_some() {
     }
 }
 
-// --- ending
-// -----------------------------------------------------------------------------------------------------------
+// --- ending ------------------------------------------------------------------------------------------------------
 
 void connection::close() {
     is_abandoned_ = true;

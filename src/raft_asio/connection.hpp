@@ -20,11 +20,9 @@
 
 namespace hpcsched::raft_asio::detail {
 
-/// What the connections of one loop share: room to read into, so that an idle one costs none, and the counts.
-struct connection_room {
-    std::vector<std::byte> scratch = std::vector<std::byte>(std::size_t{256} << 10U);
-    network_statistics counts;
-};
+/// What is read at once, from one of thousands of clients and from one of a few nodes.
+inline constexpr std::size_t client_buffer_size = std::size_t{4} << 10U;
+inline constexpr std::size_t node_buffer_size = std::size_t{256} << 10U;
 
 /// How a connection ended.
 enum class ending : std::uint8_t {
@@ -38,7 +36,7 @@ enum class ending : std::uint8_t {
 /// Held by shared_ptr: what Asio still has to say of it finds it alive. After `close` nothing is said any more.
 class connection : public std::enable_shared_from_this<connection> {
   public:
-    connection(tcp::socket socket, connection_room& room);
+    connection(tcp::socket socket, network_statistics& counts);
     connection(connection const&) = delete;
     connection& operator=(connection const&) = delete;
     virtual ~connection() = default;
@@ -66,7 +64,10 @@ class connection : public std::enable_shared_from_this<connection> {
     [[nodiscard]] bool is_open() const noexcept { return is_open_ && !is_closed_; }
     [[nodiscard]] bool closed() const noexcept { return is_closed_; }
 
-    void take_frames_up_to(std::size_t body_max) noexcept { body_max_ = body_max; }
+    void take_frames_up_to(std::size_t body_max, std::size_t buffer_size) noexcept {
+        body_max_ = body_max;
+        buffer_size_ = buffer_size;
+    }
     /// The other end's address.
     [[nodiscard]] std::string const& remote() const noexcept { return remote_; }
     [[nodiscard]] bool encrypted() const noexcept { return stream_.encrypted(); }
@@ -84,24 +85,25 @@ class connection : public std::enable_shared_from_this<connection> {
     void opened();
     void await_readable();
     void await_writable();
-    void read_some();
+    void read_encrypted();
     void write_some();
     std::size_t write_now(std::span<std::byte const> bytes);
     [[nodiscard]] std::span<std::byte> room_to_read();
-    void took(std::span<std::byte> room, std::size_t count);
+    void took(std::size_t count);
     std::size_t hand_over(std::span<std::byte const> bytes);
     void hand_over_kept();
     void sent_all();
 
     stream stream_;
     std::optional<tcp::resolver> resolver_;
-    connection_room& room_;
+    network_statistics& counts_;
     std::string remote_;
     std::size_t body_max_ = hello_bytes_max;
 
-    std::vector<std::byte> kept_; // the beginning of a frame of which the rest has not come
-    std::size_t kept_size_ = 0;
-    std::size_t wanted_size_ = 0; // of that frame
+    std::vector<std::byte> buffer_; // begins with the beginning of a frame of which the rest has not come
+    std::size_t kept_size_ = 0;     // of it
+    std::size_t wanted_size_ = 0;   // of that frame
+    std::size_t buffer_size_ = client_buffer_size;
 
     std::vector<std::byte> queue_; // to send, from queue_head_ on
     std::size_t queue_head_ = 0;

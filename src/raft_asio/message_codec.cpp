@@ -20,8 +20,7 @@ using raft::entry_kind;
 
 constexpr std::uint32_t quiesce_flag = 1;
 
-// --- encoding
-// ---------------------------------------------------------------------------------------------------------
+// --- encoding ----------------------------------------------------------------------------------------------------
 
 bool sent_bare(raft::append_request const& m, raft::entry const& e) {
     return m.without_commands && e.kind == entry_kind::command;
@@ -114,8 +113,7 @@ struct body_maker {
     }
 };
 
-// --- checking
-// ---------------------------------------------------------------------------------------------------------
+// --- checking ----------------------------------------------------------------------------------------------------
 
 // Far beyond every log, and far below where sums of two overflow.
 constexpr std::uint64_t index_max = std::uint64_t{1} << 62U;
@@ -276,8 +274,7 @@ class checker {
     std::size_t bytes_left_;
 };
 
-// --- decoding
-// ---------------------------------------------------------------------------------------------------------
+// --- decoding ----------------------------------------------------------------------------------------------------
 
 raft::append_request laid_out(wire::AppendRequest const& m, std::vector<raft::entry>& entries) {
     entries.clear();
@@ -333,6 +330,7 @@ std::optional<raft::message_body> body_of(wire::Message const& m, std::vector<ra
 
 void message_batch::add(raft::group_id group, raft::message const& m) {
     if (auto const* const beat = std::get_if<raft::heartbeat>(&m.body)) {
+        has_urgent_heartbeat_ = has_urgent_heartbeat_ || beat->round != 0 || beat->quiesce;
         heartbeats_.emplace_back(m.term, beat->commit, beat->round, group.value, beat->quiesce ? quiesce_flag : 0U);
         return;
     }
@@ -374,6 +372,7 @@ void message_batch::clear() {
     messages_.clear();
     heartbeats_.clear();
     heartbeat_responses_.clear();
+    has_urgent_heartbeat_ = false;
 }
 
 std::size_t encoded_size(raft::message const& m) {

@@ -20,25 +20,24 @@ constexpr network::client_token token_of(std::uint32_t generation, std::size_t p
 
 } // namespace
 
-// --- nodes
-// ------------------------------------------------------------------------------------------------------------
+// --- nodes -------------------------------------------------------------------------------------------------------
 
 void network::state::send(raft::group_id group, raft::message const& m) {
     HPCSCHED_ASSERT(m.from == config_.self);
     link* const l = find(m.to);
     if (l == nullptr || !l->live || l->live->closed()) {
-        ++room_.counts.messages_dropped;
+        ++counts_.messages_dropped;
         return;
     }
     std::size_t const size = detail::encoded_size(m);
     if (size > config_.frame_bytes_max) {
-        ++room_.counts.messages_dropped;
+        ++counts_.messages_dropped;
         log(name_of(*l) + ": a message of " + std::to_string(size) +
             " bytes cannot be sent: set frame_bytes_max above append_bytes_max and snapshot_chunk_bytes");
         return;
     }
     if (l->live->queued() + l->batch.bytes() + size > config_.queue_bytes_max) {
-        ++room_.counts.messages_dropped;
+        ++counts_.messages_dropped;
         if (!l->overflow_told) {
             l->overflow_told = true;
             log(name_of(*l) + ": takes messages too slowly; the newest are dropped");
@@ -57,24 +56,53 @@ void network::state::flush(link& l) {
         return;
     }
     if (l.live && !l.live->closed()) {
-        room_.counts.messages_sent += l.batch.count();
-        ++room_.counts.frames_sent;
+        counts_.messages_sent += l.batch.count();
+        ++counts_.frames_sent;
         l.live->send(l.batch.seal());
         l.overflow_told = l.overflow_told && l.live->queued() != 0;
     } else {
-        room_.counts.messages_dropped += l.batch.count();
+        counts_.messages_dropped += l.batch.count();
     }
     l.batch.clear();
 }
 
 void network::state::flush() {
     for (auto const& l : links_) {
-        flush(*l);
+        if (!l->batch.can_wait()) {
+            flush(*l);
+        }
     }
     for (std::size_t const place : dirty_clients_) {
         flush(*clients_[place]);
     }
     dirty_clients_.clear();
+    for (auto const& l : links_) {
+        if (!l->batch.empty()) {
+            linger(*l);
+        }
+    }
+}
+
+void network::state::linger(link& l) {
+    constexpr std::size_t company_enough = std::size_t{16} << 10U;
+    if (config_.commit_linger == duration{} || l.batch.bytes() >= company_enough) {
+        flush(l);
+        return;
+    }
+    if (is_lingering_) {
+        return;
+    }
+    is_lingering_ = true;
+    linger_.expires_after(config_.commit_linger);
+    linger_.async_wait([this, alive = std::weak_ptr{self_}](boost::system::error_code cancelled) {
+        if (cancelled || alive.expired()) {
+            return;
+        }
+        is_lingering_ = false;
+        for (auto const& each : links_) {
+            flush(*each);
+        }
+    });
 }
 
 void network::state::take_messages(session& s, std::span<std::byte const> body) {
@@ -83,15 +111,14 @@ void network::state::take_messages(session& s, std::span<std::byte const> body) 
             on_message(group, m);
         }
     });
-    room_.counts.messages_received += seen.count;
-    room_.counts.messages_passed_over += seen.passed_over;
+    counts_.messages_received += seen.count;
+    counts_.messages_passed_over += seen.passed_over;
     if (seen.fault != nullptr) {
         s.fail(detail::ending::garbage, seen.fault);
     }
 }
 
-// --- clients
-// ----------------------------------------------------------------------------------------------------------
+// --- clients -----------------------------------------------------------------------------------------------------
 
 void network::state::take_requests(session& s, std::span<std::byte const> body) {
     client_place& place = *clients_[s.client];
@@ -104,7 +131,7 @@ void network::state::take_requests(session& s, std::span<std::byte const> body) 
             reply(token, {.id = r.id, .status = response_status::unavailable});
         }
     });
-    room_.counts.requests_received += seen.count;
+    counts_.requests_received += seen.count;
     if (seen.fault != nullptr) {
         s.fail(detail::ending::garbage, seen.fault);
     } else if (place.unanswered >= config_.client_requests_max) {
@@ -116,7 +143,7 @@ void network::state::reply(client_token client, response const& r) {
     auto const at = static_cast<std::size_t>(client & 0xffffffffU);
     if (at >= clients_.size() || clients_[at]->generation != client >> 32U || !clients_[at]->session ||
         clients_[at]->session->closed()) {
-        ++room_.counts.responses_dropped;
+        ++counts_.responses_dropped;
         return;
     }
     client_place& place = *clients_[at];
@@ -125,7 +152,7 @@ void network::state::reply(client_token client, response const& r) {
         auto const known = std::ranges::find(config_.peers, told.leader, &peer::id);
         told.leader_address = known == config_.peers.end() ? std::string_view{} : std::string_view{known->address};
     }
-    ++room_.counts.responses_sent;
+    ++counts_.responses_sent;
     place.batch.add(told);
     place.unanswered -= place.unanswered != 0 ? 1U : 0U;
     if (!place.is_dirty) {
@@ -144,10 +171,10 @@ void network::state::reply(client_token client, response const& r) {
 void network::state::flush(client_place& c) {
     c.is_dirty = false;
     if (c.session && !c.session->closed() && !c.batch.empty()) {
-        ++room_.counts.frames_sent;
+        ++counts_.frames_sent;
         c.session->send(c.batch.seal());
         if (c.session->queued() > config_.client_queue_bytes_max) {
-            ++room_.counts.slow_clients;
+            ++counts_.slow_clients;
             log("closed " + name_of(*c.session) + ": it does not take its answers");
             c.session->fail(detail::ending::lost, {});
         }
@@ -155,8 +182,7 @@ void network::state::flush(client_place& c) {
     c.batch.clear();
 }
 
-// --- the face
-// ---------------------------------------------------------------------------------------------------------
+// --- the face ----------------------------------------------------------------------------------------------------
 
 network::network(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
 network::network(network&&) noexcept = default;

@@ -32,12 +32,12 @@ std::uint64_t draw_incarnation(raft::node_id self) {
 } // namespace
 
 network::state::session::session(state& owner, detail::tcp::socket socket, part what)
-    : connection{std::move(socket), owner.room_}, plays{what}, owner_{owner} {}
+    : connection{std::move(socket), owner.counts_}, plays{what}, owner_{owner} {}
 
 network::state::state(event_loop& loop, network_config config, detail::tls_context tls)
     : loop_{loop.state()}, config_{std::move(config)}, tls_{std::move(tls)}, acceptor_{loop_.context},
-      accept_again_{loop_.context}, sweep_{loop_.context}, incarnation_{draw_incarnation(config_.self)},
-      jitter_{incarnation_, "back-off"} {}
+      accept_again_{loop_.context}, sweep_{loop_.context}, linger_{loop_.context},
+      incarnation_{draw_incarnation(config_.self)}, jitter_{incarnation_, "back-off"} {}
 
 network::state::~state() {
     for (auto const& l : links_) {
@@ -100,8 +100,7 @@ void network::state::accept() {
     });
 }
 
-// --- deadlines
-// --------------------------------------------------------------------------------------------------------
+// --- deadlines ---------------------------------------------------------------------------------------------------
 
 void network::state::watch_deadline(session_ptr const& s) {
     s->deadline = saturating_add(event_loop::now(), config_.handshake_limit);
@@ -136,8 +135,7 @@ void network::state::sweep() {
     }
 }
 
-// --- hellos
-// -----------------------------------------------------------------------------------------------------------
+// --- hellos ------------------------------------------------------------------------------------------------------
 
 void network::state::opened(session& s) {
     if (s.plays == part::dialed) {
@@ -224,7 +222,7 @@ void network::state::welcome(session& s, detail::hello const& h) {
 }
 
 void network::state::refuse(session& s, std::string const& why) {
-    ++room_.counts.refused;
+    ++counts_.refused;
     log("refused " + s.remote() + ": " + why);
     s.send(detail::encode_hello(
         {.cluster = config_.cluster_id, .node = config_.self, .incarnation = incarnation_, .refusal = why}));
@@ -268,7 +266,7 @@ void network::state::admit_client(session& s) {
     ++client_count_;
     s.plays = part::client;
     s.deadline = never;
-    s.take_frames_up_to(config_.frame_bytes_max);
+    s.take_frames_up_to(config_.frame_bytes_max, detail::client_buffer_size);
 }
 
 void network::state::release_client(session& s) {
@@ -278,14 +276,13 @@ void network::state::release_client(session& s) {
     --client_count_;
 }
 
-// --- peers
-// ------------------------------------------------------------------------------------------------------------
+// --- peers -------------------------------------------------------------------------------------------------------
 
 void network::state::adopt(link& l, session& s, std::uint64_t incarnation) {
     auto const now_live = std::static_pointer_cast<session>(s.shared_from_this());
     if (l.live) { // the peer has none any more, or it would not have called
         l.live->close();
-        ++room_.counts.lost;
+        ++counts_.lost;
         tell_unreachable(l.to.id);
     }
     if (l.attempt && l.attempt != now_live) {
@@ -302,8 +299,8 @@ void network::state::adopt(link& l, session& s, std::uint64_t incarnation) {
     s.plays = part::node;
     s.node = l.to.id;
     s.deadline = never;
-    s.take_frames_up_to(config_.frame_bytes_max);
-    ++room_.counts.connected;
+    s.take_frames_up_to(config_.frame_bytes_max, detail::node_buffer_size);
+    ++counts_.connected;
     log(name_of(l) + " is connected");
     if (on_connected) {
         on_connected(l.to.id);
@@ -364,8 +361,8 @@ void network::state::drop(link& l) {
 }
 
 void network::state::lost(link& l, std::string const& why) {
-    ++room_.counts.lost;
-    room_.counts.messages_dropped += l.batch.count();
+    ++counts_.lost;
+    counts_.messages_dropped += l.batch.count();
     l.batch.clear();
     // One that breaks again and again at once is called as seldom as one that does not answer.
     if (event_loop::now() - l.since > config_.backoff_max) {
@@ -378,7 +375,7 @@ void network::state::lost(link& l, std::string const& why) {
 }
 
 void network::state::ended(session& s, ending how, std::string const& why) {
-    room_.counts.garbage += how == ending::garbage ? 1U : 0U;
+    counts_.garbage += how == ending::garbage ? 1U : 0U;
     if (how == ending::garbage && s.plays != part::dialed) {
         log("dropped " + name_of(s) + ": " + why);
     }
@@ -407,7 +404,7 @@ void network::state::ended_dialed(session& s, std::string const& why) {
         return;
     }
     l->attempt.reset();
-    ++room_.counts.failed;
+    ++counts_.failed;
     if (why != l->last_failure) {
         l->last_failure = why;
         log(name_of(*l) + " cannot be reached: " + why + "; trying again");
@@ -464,8 +461,7 @@ network::state::link* network::state::find(raft::node_id id) const noexcept {
     return at == links_.end() ? nullptr : at->get();
 }
 
-// --- words
-// ------------------------------------------------------------------------------------------------------------
+// --- words -------------------------------------------------------------------------------------------------------
 
 std::string network::state::name_of(link const& l) const {
     return "node " + std::to_string(l.to.id.value) + " (" + l.to.address + ")";

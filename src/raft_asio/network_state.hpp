@@ -37,7 +37,7 @@ class network::state {
     [[nodiscard]] std::size_t queued(raft::node_id peer) const noexcept;
     [[nodiscard]] std::size_t client_count() const noexcept { return client_count_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-    [[nodiscard]] network_statistics const& statistics() const noexcept { return room_.counts; }
+    [[nodiscard]] network_statistics const& statistics() const noexcept { return counts_; }
 
     std::function<void(raft::group_id, raft::message const&)> on_message;
     std::function<void(raft::node_id)> on_unreachable;
@@ -128,6 +128,7 @@ class network::state {
     void take_messages(session& s, std::span<std::byte const> body);
     void take_requests(session& s, std::span<std::byte const> body);
     void flush(link& l);
+    void linger(link& l);
     void flush(client_place& c);
 
     [[nodiscard]] link* find(raft::node_id id) const noexcept;
@@ -139,10 +140,11 @@ class network::state {
     detail::loop_state& loop_;
     network_config config_;
     detail::tls_context tls_;
-    detail::connection_room room_;
+    network_statistics counts_;
     detail::tcp::acceptor acceptor_;
     detail::asio::steady_timer accept_again_;
     detail::asio::steady_timer sweep_;
+    detail::asio::steady_timer linger_;
     std::vector<session_ptr> young_; // those with a deadline
     std::vector<std::unique_ptr<link>> links_;
     std::vector<std::unique_ptr<client_place>> clients_;
@@ -154,6 +156,7 @@ class network::state {
     std::uint16_t port_ = 0;
     detail::message_decoder decoder_;
     bool is_sweeping_ = false;
+    bool is_lingering_ = false;
     // Handlers that Asio has queued already hold a weak one: they may run when this is gone.
     std::shared_ptr<state*> self_ = std::make_shared<state*>(this);
 };

@@ -155,6 +155,32 @@ TEST_SUITE("network") {
         CHECK(a.logged("Connection refused"));
     }
 
+    TEST_CASE("network: a commit index waits a little for company, and goes at once with what cannot wait") {
+        event_loop loop;
+        auto config = node::basic(1);
+        config.commit_linger = 50ms;
+        node a{loop, config};
+        node b{loop, 2};
+        introduce({&a, &b});
+        REQUIRE(comes_true(loop, [&] { return all_connected({&a, &b}); }));
+        auto const frames = [&] { return a.net->statistics().frames_sent; };
+        time_point const began = event_loop::now();
+        a.say(b.id(), 0);
+        CHECK(frames() == 0);
+        CHECK(comes_true(loop, [&] { return b.message_count == 1; }));
+        CHECK(event_loop::now() - began >= 50ms);
+        a.say(b.id(), 0);
+        CHECK(frames() == 1);
+        a.say(b.id(), 1);
+        CHECK(frames() == 2);
+        CHECK(comes_true(loop, [&] { return b.message_count == 3; }));
+        for (int i = 0; i < 1000; ++i) {
+            a.say(b.id(), 0);
+        }
+        CHECK(frames() >= 3); // much has gathered
+        CHECK(comes_true(loop, [&] { return b.message_count == 1003; }));
+    }
+
     TEST_CASE("network: without a connection messages are dropped and counted") {
         event_loop loop;
         node a{loop, 1};

@@ -134,7 +134,6 @@ class random_messages {
 };
 
 // --- equality of messages, as transport semantics 1 and 4 have it
-// -----------------------------------------------------
 
 inline bool same(raft::entry const& sent, raft::entry const& came, bool bare) {
     bool const stripped = bare && sent.kind == raft::entry_kind::command;

@@ -42,6 +42,9 @@ struct network_config {
 
     std::size_t frame_bytes_max = std::size_t{16} << 20U; ///< a longer frame is garbage
     std::size_t queue_bytes_max = std::size_t{64} << 20U; ///< waiting for one peer; newer messages are dropped beyond
+    /// How long heartbeats that only tell a commit index (round 0) wait for company; the next entries tell it too. What
+    /// they delay is when followers apply, never when a client is answered. 0: not at all.
+    duration commit_linger = std::chrono::microseconds{500};
     duration backoff_min = std::chrono::milliseconds{10}; ///< after a first failed connection; doubled by each more
     duration backoff_max = std::chrono::seconds{1};
     duration handshake_limit = std::chrono::seconds{5}; ///< for connecting, TLS and the exchange of hellos
