@@ -7,55 +7,49 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 
 namespace raft = hpcsched::raft;
 namespace raft_asio = hpcsched::raft_asio;
 
-struct counter {
-    std::uint64_t value = 0;
+struct counter { // what is replicated: any type that models raft::state_machine
+    unsigned long value = 0;
 
-    void apply(raft::log_index /*index*/, std::span<std::byte const> /*command*/, raft::byte_buffer& reply) {
-        ++value;
-        save(reply);
-    }
+    void apply(raft::log_index, std::span<std::byte const> /*command*/, raft::byte_buffer& /*reply*/) { ++value; }
     void save(raft::byte_buffer& out) const {
         auto const bytes = std::as_bytes(std::span{&value, 1});
         out.insert(out.end(), bytes.begin(), bytes.end());
     }
     bool restore(std::span<std::byte const> saved) {
-        auto const to = std::as_writable_bytes(std::span{&value, 1});
-        return saved.size() == to.size() && std::ranges::copy(saved, to.begin()).in == saved.end();
+        return saved.size() == sizeof value && std::memcpy(&value, saved.data(), sizeof value) != nullptr;
     }
 };
 
-int main(int count, char** words) {
+int main(int /*count*/, char** words) {
+    std::vector const founders{raft::node_id{1}, raft::node_id{2}, raft::node_id{3}};
     raft_asio::node_config config;
-    config.network.self.value = count > 1 ? static_cast<std::uint32_t>(std::atoi(words[1])) : 1;
-    config.network.cluster_id = 2026; // anything else than other clusters have
-    for (std::uint32_t id = 1; id <= 3; ++id) {
-        config.network.peers.push_back({raft::node_id{id}, "127.0.0.1:" + std::to_string(7100 + id)});
+    config.network.self.value = words[1] == nullptr ? 1 : words[1][0] - '0';
+    for (raft::node_id const id : founders) {
+        config.network.peers.push_back({id, "127.0.0.1:" + std::to_string(7100 + id.value)});
     }
-    config.network.listen = "127.0.0.1:" + std::to_string(7100 + config.network.self.value);
+    config.network.listen = config.network.peers.at(config.network.self.value - 1).address;
     config.log.directory = "counter-" + std::to_string(config.network.self.value);
 
     raft_asio::event_loop loop;
-    auto node = raft_asio::node<counter>::open(loop, config, [](raft::group_id) { return counter{}; });
-    if (!node) {
-        std::fprintf(stderr, "%s\n", node.error().message.c_str());
+    auto const node = raft_asio::node<counter>::open(loop, config, [](raft::group_id) { return counter{}; });
+    if (!node || !(*node)->open_group(raft::group_id{1}, founders)) {
+        std::fprintf(stderr, "%s\n", node ? "the log is no counter's" : node.error().message.c_str());
         return 1;
     }
-    raft::group_id const group{1};
-    (void)(*node)->open_group(group, std::vector{raft::node_id{1}, raft::node_id{2}, raft::node_id{3}});
-
-    loop.watch(STDIN_FILENO, [&] { // a line was typed: whoever leads counts
+    loop.watch(STDIN_FILENO, [&] { // Enter was pressed
         char line[256];
         if (::read(STDIN_FILENO, line, sizeof line) <= 0) {
-            loop.stop();
+            return loop.stop();
         }
-        (*node)->submit(group, {}, [&](raft_asio::outcome how, std::span<std::byte const> /*reply*/) {
-            std::printf("%s, the counter is %llu\n", how == raft_asio::outcome::applied ? "counted" : "not the leader",
-                        static_cast<unsigned long long>((*node)->machine(group)->value));
+        (*node)->submit(raft::group_id{1}, {}, [&](raft_asio::outcome how, std::span<std::byte const> /*reply*/) {
+            std::printf("%s %lu\n", how == raft_asio::outcome::applied ? "counted:" : "another node leads; here it is",
+                        (*node)->machine(raft::group_id{1})->value);
+            std::fflush(stdout);
         });
     });
     loop.run();

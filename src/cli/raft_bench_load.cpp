@@ -168,6 +168,7 @@ std::vector<load_result> bench_in_leader(load_settings const& s) {
     child_cluster children{3, folder.path(), s.node_options};
     raft_asio::node_config config = s.node;
     config.network.self = raft::node_id{1};
+    config.network.cluster_id = 1;
     config.network.peers = children.nodes();
     config.network.listen = children.nodes().front().address;
     config.log.directory = children.data(1);

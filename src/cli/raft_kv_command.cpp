@@ -189,7 +189,7 @@ exit_code print_status(arguments const& given) {
 }
 
 struct action_spec {
-    std::size_t words;
+    std::size_t word_count;
     std::function<exit_code(asker&, words const&)> run;
 };
 
@@ -251,8 +251,8 @@ exit_code kv(arguments const& given) {
         }
         throw failure{exit_code::usage, "unknown action '" + name + "': the actions are " + known};
     }
-    if (more.size() != at->second.words) {
-        throw failure{exit_code::usage, name + " takes " + std::to_string(at->second.words) + " words, not " +
+    if (more.size() != at->second.word_count) {
+        throw failure{exit_code::usage, name + " takes " + std::to_string(at->second.word_count) + " words, not " +
                                             std::to_string(more.size()) + " (see hpcsched raft kv --help)"};
     }
     asker to{given};
@@ -268,10 +268,11 @@ command_spec raft_kv_command() {
         names.push_back(name);
     }
     options.push_back({.name = "ACTION",
+                       .value = "ACTION",
                        .help = "what to do, see below",
                        .complete = value_completion::one_of(names),
                        .required = true});
-    options.push_back({.name = "WORD", .help = "what the action is about", .repeatable = true});
+    options.push_back({.name = "WORD", .value = "WORD", .help = "what the action is about", .repeatable = true});
     return {.name = "kv",
             .description = "Read and write the keys of a running cluster, and change who belongs to it",
             .details = kv_details,
