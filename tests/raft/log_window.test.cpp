@@ -92,6 +92,24 @@ TEST_CASE("log_window: what is released holds no memory, and the log goes on beh
     CHECK(w.append(3, entry_kind::command, bytes(8, 1), 0));
 }
 
+TEST_CASE("log_window: the rings begin small, grow to their largest size before anything is evicted, and then stay") {
+    log_window w{4096, std::size_t{4} << 20U};
+    REQUIRE(w.append(1, entry_kind::no_op, {}, 0));
+    CHECK(w.memory() < 2048);
+    for (log_index i = 1; i < 4096; ++i) {
+        REQUIRE(w.append(1, entry_kind::command, bytes(256, static_cast<unsigned char>(i)), i));
+        REQUIRE(w.first_index() == 1);
+    }
+    CHECK(std::ranges::equal(w.at(100).payload, bytes(256, 99)));
+    REQUIRE(w.append(1, entry_kind::command, bytes(256, 1), 4096));
+    CHECK(w.first_index() == 2);
+    std::size_t const largest = w.memory();
+    for (log_index i = 0; i < 20'000; ++i) {
+        REQUIRE(w.append(1, entry_kind::command, bytes(1000, 1), w.last_index()));
+    }
+    CHECK(w.memory() < std::max<std::size_t>(largest, (std::size_t{4} << 20U) + std::size_t{4096} * 64));
+}
+
 TEST_CASE("log_window: agrees with a plain list over random appends, truncations, growth and views") {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
         random_stream bits{seed, "log_window"};

@@ -17,17 +17,17 @@
 
 namespace hpcsched::raft {
 
-/// The newest entries of a log, in memory: two rings of a size fixed at construction, one of entries, one of their
-/// payloads. What is older lies in the log storage alone.
+/// The newest entries of a log, in memory: two rings, one of entries, one of their payloads. What is older lies in the
+/// log storage alone.
 ///
-/// The rings are allocated with the first entry and given back by `release`, so that a group at rest holds none;
-/// between the two nothing is allocated. A copy has rings of its own.
+/// The rings begin small with the first entry, and double as they fill up to the sizes given at construction; from then
+/// on nothing is allocated. `release` gives them back, so that a group at rest holds none. A copy has rings of its own.
 ///
-/// \complexity O(1) but for copies of payloads and what a call names
+/// \complexity O(1), amortised while the rings grow, but for copies of payloads and what a call names
 /// \thread_safety none
 class log_window {
   public:
-    /// \pre both are powers of two
+    /// \param entries_max, bytes_max  what the rings grow to, powers of two
     log_window(std::size_t entries_max, std::size_t bytes_max) : entries_max_{entries_max}, bytes_max_{bytes_max} {
         HPCSCHED_ASSERT(std::has_single_bit(entries_max));
         HPCSCHED_ASSERT(std::has_single_bit(bytes_max));
@@ -39,7 +39,7 @@ class log_window {
           base_term_{other.base_term_}, head_{other.head_} {
         for (log_index i = first_; i <= last_; ++i) {
             auto& payload = entries_[slot(i)].payload;
-            payload = {bytes_.data() + (begins_[slot(i)] & (bytes_max_ - 1)), payload.size()};
+            payload = {bytes_.data() + (begins_[slot(i)] & (bytes_.size() - 1)), payload.size()};
         }
     }
     log_window& operator=(log_window const& other) { return *this = log_window{other}; }
@@ -78,7 +78,7 @@ class log_window {
         HPCSCHED_ASSERT(holds(from));
         std::size_t const start = slot(from);
         std::size_t const limit =
-            std::min({count_max, entries_max_ - start, static_cast<std::size_t>(last_ - from + 1)});
+            std::min({count_max, entries_.size() - start, static_cast<std::size_t>(last_ - from + 1)});
         std::size_t payload = entries_[start].payload.size();
         std::size_t count = 1;
         while (count < limit && payload + entries_[start + count].payload.size() <= payload_max) {
@@ -104,8 +104,12 @@ class log_window {
             return false;
         }
         log_index const kept_from = std::max(first_, std::min(evictable, last_) + 1);
-        return last_ + 1 - kept_from < entries_max_ &&
-               (kept_from > last_ || place(payload_size) + payload_size - begins_[slot(kept_from)] <= bytes_max_);
+        if (kept_from > last_) {
+            return true;
+        }
+        std::uint64_t const begin = begins_[slot(kept_from)];
+        std::uint64_t const end = bytes_.size() < bytes_max_ ? head_ : place(payload_size);
+        return last_ + 1 - kept_from < entries_max_ && end + payload_size - begin <= bytes_max_;
     }
 
     /// Adds an entry behind the last; copies the payload. The oldest entries up to `evictable` go where room is needed.
@@ -115,18 +119,14 @@ class log_window {
         if (!has_room(payload.size(), evictable)) {
             return false;
         }
-        if (entries_.empty()) {
-            entries_.resize(entries_max_);
-            begins_.resize(entries_max_);
-            bytes_.resize(bytes_max_);
+        if (!fits(payload.size())) {
+            enlarge(payload.size());
         }
-        while (first_ <= last_ && (last_ + 1 - first_ == entries_max_ ||
-                                   place(payload.size()) + payload.size() - begins_[slot(first_)] > bytes_max_)) {
-            base_term_ = at(first_).term;
-            ++first_;
+        while (!fits(payload.size())) {
+            evict();
         }
         std::uint64_t const begin = place(payload.size());
-        std::byte* const copy = bytes_.data() + (begin & (bytes_max_ - 1));
+        std::byte* const copy = bytes_.data() + (begin & (bytes_.size() - 1));
         if (!payload.empty()) {
             std::memcpy(copy, payload.data(), payload.size());
         }
@@ -137,15 +137,11 @@ class log_window {
         return true;
     }
 
-    /// Makes room for one more entry of `payload_size` bytes by taking rings twice as large, for the few entries that
-    /// cannot be refused.
-    void grow(std::size_t payload_size) {
-        log_window larger{entries_max_ * 2, std::bit_ceil(bytes_max_ * 2 + payload_size)};
-        larger.reset(first_ - 1, base_term_);
-        for (log_index i = first_; i <= last_; ++i) {
-            larger.append(at(i).term, at(i).kind, at(i).payload, 0);
-        }
-        *this = std::move(larger);
+    /// Makes room for one more entry of `payload_size` bytes by letting the rings grow to twice as much, for the few
+    /// entries that cannot be refused.
+    void grow(std::size_t payload_size) noexcept {
+        entries_max_ *= 2;
+        bytes_max_ = std::bit_ceil(bytes_max_ * 2 + payload_size);
     }
 
     /// Removes the entries from `from` on.
@@ -180,7 +176,10 @@ class log_window {
     }
 
   private:
-    [[nodiscard]] std::size_t slot(log_index index) const noexcept { return index & (entries_max_ - 1); }
+    static constexpr std::size_t entries_min = 16; // of a ring that holds any
+    static constexpr std::size_t bytes_min = 1024;
+
+    [[nodiscard]] std::size_t slot(log_index index) const noexcept { return index & (entries_.size() - 1); }
 
     [[nodiscard]] std::uint64_t end_of(log_index index) const noexcept {
         return begins_[slot(index)] + entries_[slot(index)].payload.size();
@@ -189,11 +188,63 @@ class log_window {
     // Where the next payload goes: behind the last, or at the start of the ring where it would cross its end. Positions
     // only grow; their remainder is the place in the ring.
     [[nodiscard]] std::uint64_t place(std::size_t payload_size) const noexcept {
-        std::uint64_t const at = head_ & (bytes_max_ - 1);
-        return at + payload_size > bytes_max_ ? head_ + (bytes_max_ - at) : head_;
+        std::uint64_t const at = head_ & (bytes_.size() - 1);
+        return at + payload_size > bytes_.size() ? head_ + (bytes_.size() - at) : head_;
     }
 
-    std::size_t entries_max_;
+    // Whether the rings as they are have room without an eviction.
+    [[nodiscard]] bool fits(std::size_t payload_size) const noexcept {
+        if (entries_.empty() || payload_size > bytes_.size()) {
+            return false;
+        }
+        return first_ > last_ || (last_ + 1 - first_ < entries_.size() &&
+                                  place(payload_size) + payload_size - begins_[slot(first_)] <= bytes_.size());
+    }
+
+    void evict() noexcept {
+        base_term_ = at(first_).term;
+        ++first_;
+    }
+
+    // Rings twice as large, or as large as needed, within what they may grow to; what is held moves to their start. If
+    // even the largest do not hold all, the oldest entries go.
+    void enlarge(std::size_t payload_size) {
+        auto const count = static_cast<std::size_t>(last_ + 1 - first_);
+        bool const more_entries = count >= entries_.size() && entries_.size() < entries_max_;
+        bool const more_bytes = bytes_.size() < bytes_max_;
+        if (!more_entries && !more_bytes) {
+            return;
+        }
+        while (first_ <= last_ && head_ - begins_[slot(first_)] + payload_size > bytes_max_) {
+            evict();
+        }
+        std::size_t const held = first_ > last_ ? 0 : static_cast<std::size_t>(head_ - begins_[slot(first_)]);
+        std::vector<entry> entries(more_entries ? std::min(std::max(entries_.size() * 2, entries_min), entries_max_)
+                                                : entries_.size());
+        std::vector<std::uint64_t> begins(entries.size());
+        std::vector<std::byte> bytes(
+            more_bytes
+                ? std::min(std::max({bytes_.size() * 2, bytes_min, std::bit_ceil(held + payload_size)}), bytes_max_)
+                : bytes_.size());
+        std::uint64_t head = 0;
+        for (log_index i = first_; i <= last_; ++i) {
+            entry moved = at(i);
+            if (!moved.payload.empty()) {
+                std::memcpy(bytes.data() + head, moved.payload.data(), moved.payload.size());
+            }
+            moved.payload = {bytes.data() + head, moved.payload.size()};
+            std::size_t const to = i & (entries.size() - 1);
+            entries[to] = moved;
+            begins[to] = head;
+            head += moved.payload.size();
+        }
+        entries_ = std::move(entries);
+        begins_ = std::move(begins);
+        bytes_ = std::move(bytes);
+        head_ = head;
+    }
+
+    std::size_t entries_max_; // what the rings grow to
     std::size_t bytes_max_;
     std::vector<entry> entries_;
     std::vector<std::uint64_t> begins_;
