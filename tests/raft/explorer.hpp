@@ -26,6 +26,7 @@ namespace hpcsched::raft::test {
 enum class beginning : std::uint8_t {
     empty,    ///< three new servers
     elected,  ///< 1 leads in term 1, and 1/1 is committed everywhere
+    pair,     ///< then 1 has removed 3, and everybody knows whom it concerns
     figure_8, ///< 1 led in term 1, 2 leads in term 2; each has its first entry, which nobody else has, and 3 none
 };
 
@@ -153,7 +154,10 @@ class explorer {
         first.seen = number_of({});
         keep(first, {});
         if (what_.begins != beginning::empty) {
-            first = what_.begins == beginning::elected ? settled(led(first, 0)) : led(led(first, 0, 2), 1);
+            first = what_.begins == beginning::figure_8 ? led(led(first, 0, 2), 1) : settled(led(first, 0));
+            if (what_.begins == beginning::pair) {
+                first = settled(after(first, {0, what::change, 0, 0}));
+            }
             first.used = 0;
             keep_only(first);
         }

@@ -54,6 +54,17 @@ TEST_CASE("explorer: no crash of a voter whose votes are durable late breaks any
     CHECK(found.leaders == 2);
 }
 
+TEST_CASE("explorer: no order of two proposals and their writes breaks anything") {
+    CHECK(check_plan("two_writes").committed == 3);
+}
+
+TEST_CASE("explorer: no late write of entries that are replaced meanwhile breaks anything") {
+    CHECK(check_plan("late_leader").leaders == 2);
+    explored const found = check_plan("replaced"); // here the old ones are durable
+    CHECK(found.leaders == 2);
+    CHECK(found.committed == 1);
+}
+
 TEST_CASE("explorer: no order of late writes, an election and a crash breaks anything") {
     explored const found = check_plan("waits_crash");
     CHECK(found.states > 10'000);
@@ -85,6 +96,7 @@ TEST_CASE("explorer: no order of a membership change and an election breaks anyt
     CHECK(single.states > 5'000);
     CHECK(single.committed >= 3);
     CHECK(check_plan("joint").committed >= 4); // the joint configuration, and that after it
+    CHECK(check_plan("pair").leaders >= 2);
 }
 
 // --- the explorer itself
