@@ -47,6 +47,11 @@ class client::state {
     std::uint64_t submit(request const& r, duration timeout, callback done) {
         time_point const deadline = saturating_add(event_loop::now(), timeout);
         std::uint64_t const id = ++last_id_;
+        if (r.payload.size() + detail::frame_overhead > config_.frame_bytes_max) {
+            done(error{"a request of " + std::to_string(r.payload.size()) +
+                       " bytes is longer than a frame may be: ask for less at a time, or raise frame_bytes_max"});
+            return id;
+        }
         asked_.emplace(id, asked{.kind = r.kind,
                                  .group = r.group,
                                  .payload = {r.payload.begin(), r.payload.end()},

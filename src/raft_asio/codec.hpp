@@ -21,6 +21,9 @@ namespace hpcsched::raft_asio::detail {
 /// The longest body of a frame before the other end is known.
 inline constexpr std::size_t hello_bytes_max = 4096;
 
+/// More than the rest of a frame with one request or answer takes beside its payload.
+inline constexpr std::size_t frame_overhead = 1024;
+
 /// A body under construction in a buffer that is used again and again, and the frame made of it.
 class frame_builder {
   public:

@@ -5,6 +5,8 @@
 #include "network_state.hpp"
 
 #include <algorithm>
+#include <span>
+#include <string_view>
 #include <utility>
 
 namespace hpcsched::raft_asio {
@@ -151,6 +153,11 @@ void network::state::reply(client_token client, response const& r) {
     if (told.leader_address.empty() && told.leader != raft::no_node) {
         auto const known = std::ranges::find(config_.peers, told.leader, &peer::id);
         told.leader_address = known == config_.peers.end() ? std::string_view{} : std::string_view{known->address};
+    }
+    if (told.payload.size() + detail::frame_overhead > config_.frame_bytes_max) {
+        constexpr std::string_view why = "the answer is longer than a frame may be (frame_bytes_max)";
+        told.status = response_status::refused;
+        told.payload = std::as_bytes(std::span{why});
     }
     ++counts_.responses_sent;
     place.batch.add(told);

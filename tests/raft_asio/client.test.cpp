@@ -202,6 +202,31 @@ TEST_SUITE("client") {
         CHECK(a.logged("it belongs to cluster 7"));
     }
 
+    TEST_CASE("client: what is longer than a frame may be is refused, request and answer, and hurts nobody") {
+        event_loop loop;
+        auto config = node::basic(1);
+        config.frame_bytes_max = std::size_t{64} << 10U;
+        node a{loop, config};
+        std::string const load(std::size_t{64} << 10U, 'x');
+        a.net->set_on_request(
+            [&](token from, request const& r) { a.net->reply(from, {.id = r.id, .payload = bytes_of(load)}); });
+        loop.set_on_turn([&](time_point) {
+            a.net->flush();
+            return never;
+        });
+        auto asks = basic({&a});
+        asks.frame_bytes_max = config.frame_bytes_max;
+        auto c = client::connect(loop, asks).value();
+        outcomes seen;
+        c.submit({.payload = bytes_of(load)}, 20s, seen.note());
+        REQUIRE(seen.failed.size() == 1);
+        CHECK(seen.failed[0].find("raise frame_bytes_max") != std::string::npos);
+        c.submit({}, 20s, seen.note());
+        CHECK(comes_true(loop, [&] { return c.pending() == 0; }));
+        REQUIRE(seen.came.size() == 1);
+        CHECK(seen.came[0].find("longer than a frame may be") != std::string::npos);
+    }
+
     TEST_CASE("client: more than so many clients are refused") {
         event_loop loop;
         auto config = node::basic(1);

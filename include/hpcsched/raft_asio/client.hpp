@@ -53,7 +53,8 @@ class client {
     using callback = std::function<void(result<response> const&)>;
 
     /// Asks, and calls `done` once: with the answer (`ok` or `refused`), or with an error where none has come within
-    /// `timeout`. The request's id is given here; the payload is copied.
+    /// `timeout`, or, at once, where the request is longer than a frame may be. The request's id is given here; the
+    /// payload is copied.
     /// \return the id
     std::uint64_t submit(request const& r, duration timeout, callback done);
 
