@@ -14,7 +14,6 @@
 #include "wire.hpp"
 #include <openssl/ssl.h>
 
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -158,11 +157,16 @@ asio::awaitable<std::string> connection::log_in() {
     co_return std::string{};
 }
 
+asio::awaitable<http_answer> connection::refuse() {
+    http_answer answer{false, host_ + ": the connection was closed"};
+    co_return answer;
+}
+
 asio::awaitable<http_answer> connection::post(std::string_view target, std::string body) {
-    if (secure_) {
-        co_return co_await post_on(*secure_, target, std::move(body));
+    if (!is_open()) {
+        return refuse();
     }
-    co_return co_await post_on(*plain_, target, std::move(body));
+    return secure_ ? post_on(*secure_, target, std::move(body)) : post_on(*plain_, target, std::move(body));
 }
 
 template <class Stream>
@@ -191,10 +195,11 @@ asio::awaitable<http_answer> connection::post_on(Stream& stream, std::string_vie
 }
 
 asio::awaitable<http_answer> connection::open_stream(std::string_view target, std::string body) {
-    if (secure_) {
-        co_return co_await open_stream_on(*secure_, target, std::move(body));
+    if (!is_open()) {
+        return refuse();
     }
-    co_return co_await open_stream_on(*plain_, target, std::move(body));
+    return secure_ ? open_stream_on(*secure_, target, std::move(body))
+                   : open_stream_on(*plain_, target, std::move(body));
 }
 
 template <class Stream>
@@ -221,15 +226,14 @@ asio::awaitable<http_answer> connection::open_stream_on(Stream& stream, std::str
 }
 
 asio::awaitable<http_answer> connection::next_line() {
-    if (secure_) {
-        co_return co_await next_line_on(*secure_);
+    if (!is_open()) {
+        return refuse();
     }
-    co_return co_await next_line_on(*plain_);
+    return secure_ ? next_line_on(*secure_) : next_line_on(*plain_);
 }
 
 template <class Stream>
 asio::awaitable<http_answer> connection::next_line_on(Stream& stream) {
-    std::array<char, 65536> chunk; // not initialised: it is filled before it is read
     for (;;) {
         std::size_t const end = lines_.find('\n', scanned_);
         if (end != std::string::npos) {
@@ -245,14 +249,14 @@ asio::awaitable<http_answer> connection::next_line_on(Stream& stream) {
             co_return http_answer{false, host_ + ": the watch has ended"};
         }
         auto& body = stream_->get().body();
-        body.data = chunk.data();
-        body.size = chunk.size();
+        body.data = chunk_.data();
+        body.size = chunk_.size();
         body.more = true;
         auto [unread, received] = co_await http::async_read_some(stream, buffer_, *stream_, awaiting);
         if (unread && unread != http::error::need_buffer) {
             co_return failed("watch", unread);
         }
-        lines_.append(chunk.data(), chunk.size() - body.size);
+        lines_.append(chunk_.data(), chunk_.size() - body.size);
     }
 }
 

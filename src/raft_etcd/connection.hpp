@@ -74,6 +74,7 @@ class connection {
     asio::awaitable<http_answer> open_stream_on(Stream& stream, std::string_view target, std::string body);
     template <class Stream>
     asio::awaitable<http_answer> next_line_on(Stream& stream);
+    asio::awaitable<http_answer> refuse();
     asio::awaitable<std::string> connect(endpoint const& to);
     asio::awaitable<std::string> log_in();
     void expires_after(duration length);
@@ -87,6 +88,7 @@ class connection {
     std::string token_;
     beast::flat_buffer buffer_;
     std::optional<beast::http::response_parser<beast::http::buffer_body>> stream_;
+    std::vector<char> chunk_ = std::vector<char>(65536);
     std::string lines_;       // as read
     std::size_t given_ = 0;   // of them, up to here
     std::size_t scanned_ = 0; // no line ends before here

@@ -193,35 +193,37 @@ engine::batch engine::make_batch() const {
     out.request.conditions.push_back(is_equal(keys_.last(), *last_ == 0 ? "" : last_text(*last_)));
     out.request.then.push_back(put(keys_.last(), last_text(*last_ + out.count)));
     out.request.then.push_back(put(keys_.writer(id_), note_text({first_, out.count, *last_ + 1})));
-    out.request.otherwise = {get(keys_.last()), get(keys_.writer(id_)), get(keys_.newest_snapshot())};
+    out.request.otherwise = {get(keys_.last()), get(keys_.writer(id_)), get(keys_.forgotten())};
     return out;
 }
 
 // Where the log ends, and whether the last request got in.
 asio::awaitable<bool> engine::find_out() {
-    transaction const request{.then = {get(keys_.last()), get(keys_.writer(id_)), get(keys_.newest_snapshot())}};
+    transaction const request{.then = {get(keys_.last()), get(keys_.writer(id_)), get(keys_.forgotten())}};
     auto const answer = co_await ask(writing_, request);
     co_return answer&& settle(*answer);
 }
 
-// `state` has, as of one moment, the log's end, this life's note and the newest snapshot. A request that is still on
+// `state` has, as of one moment, the log's end, this life's note, and which notes are gone. A request that is still on
 // its way cannot get in unseen: it stands on an end of the log that any other request, once it got in, has moved on.
 bool engine::settle(transaction_answer const& state) {
     if (state.ranges.size() != 3) {
+        writing_.to.close();
+        note_wrong(writing_, "an answer that is not etcd's");
         return false;
     }
     auto const last = read_last(state.ranges[0].text());
     auto const note = read_note(state.ranges[1].text());
-    auto const snapshot = read_snapshot(state.ranges[2].text());
-    if (!last || !note || !snapshot) {
-        fail(!last ? last.error().message : (!note ? note.error().message : snapshot.error().message));
+    auto const forgotten = read_last(state.ranges[2].text());
+    if (!last || !note || !forgotten) {
+        fail(!last ? last.error().message : (!note ? note.error().message : forgotten.error().message));
         return false;
     }
     if (note->first == first_) {
         got_in(static_cast<std::size_t>(note->count), note->index);
-    } else if (in_doubt_ && note->first == 0 && snapshot->index > asked_behind_) {
-        fail("this replica was away while a snapshot was taken and its note in etcd was forgotten: whether its last "
-             "entries are in the log is not known; allow for more in writers_max, and open the log anew");
+    } else if (in_doubt_ && note->first == 0 && *forgotten > asked_behind_) {
+        fail("this replica was away while its note in etcd was forgotten: whether its last entries are in the log is "
+             "not known; allow for more in writers_max, and open the log anew");
         return false;
     }
     in_doubt_ = false;
@@ -269,29 +271,28 @@ asio::awaitable<std::optional<std::uint64_t>> engine::catch_up() {
     std::uint64_t limit = 16;
     while (!failed_) {
         co_await let_caller_catch_up();
-        transaction const request{.then = {get_range(keys_.entry(delivered_ + 1), keys_.log_end(), limit),
-                                           get(keys_.last()), get(keys_.newest_snapshot())}};
+        // What this replica appends is delivered as it is acknowledged, also while this waits for the answer.
+        raft::log_index const from = delivered_ + 1;
+        transaction const request{.then = {get_range(keys_.entry(from), keys_.log_end(), limit), get(keys_.last()),
+                                           get(keys_.newest_snapshot())}};
         auto answer = co_await ask(following_, request);
         if (!answer || answer->ranges.size() != 3) {
             co_return std::nullopt;
         }
         auto const last = read_last(answer->ranges[1].text());
         auto const snapshot = read_snapshot(answer->ranges[2].text());
-        if (!last || !snapshot || *last < delivered_) {
+        if (!last || !snapshot || *last + 1 < from) {
             fail(!last ? last.error().message
                        : (!snapshot ? snapshot.error().message
                                     : "etcd has lost entries: its log ends at " + std::to_string(*last) + ", and " +
-                                          std::to_string(delivered_) + " was seen; was it restored from a backup?"));
+                                          std::to_string(from - 1) + " was seen; was it restored from a backup?"));
             co_return std::nullopt;
         }
         snapshot_ = std::max(snapshot_, snapshot->index);
         range_answer& page = answer->ranges[0];
-        if (page.items.empty() ? *last > delivered_ : keys_.index_of(page.items.front().key) != delivered_ + 1) {
-            if (snapshot->index <= delivered_) {
-                if (*last == delivered_) {
-                    continue; // delivered meanwhile
-                }
-                fail("entry " + std::to_string(delivered_ + 1) + " is missing in etcd, and no snapshot has it");
+        if (page.items.empty() ? *last >= from : keys_.index_of(page.items.front().key) != from) {
+            if (snapshot->index < from) {
+                fail("entry " + std::to_string(from) + " is missing in etcd, and no snapshot has it");
                 co_return std::nullopt;
             }
             if (!co_await load_snapshot(*snapshot)) {

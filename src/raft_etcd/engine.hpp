@@ -96,7 +96,7 @@ class engine {
 
     // --- snapshots ---
     asio::awaitable<void> store_snapshot(saved_machine saved, std::string replaced);
-    asio::awaitable<void> forget_writers(raft::log_index behind);
+    asio::awaitable<void> forget_writers();
 
     connection_context& common_;
     etcd_log_config const& config_;

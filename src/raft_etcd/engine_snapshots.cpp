@@ -65,31 +65,35 @@ asio::awaitable<void> engine::store_snapshot(saved_machine saved, std::string re
     auto const answer = co_await ask(keeping_, request);
     if (answer && answer->succeeded) {
         snapshot_ = std::max(snapshot_, note.index);
-        co_await forget_writers(note.index);
+        co_await forget_writers();
     }
 }
 
-// Notes of writers beyond `writers_max`, the oldest first, unless their entries are still wholly in the log.
-asio::awaitable<void> engine::forget_writers(raft::log_index behind) {
-    transaction const request{.then = {get_oldest(keys_.writer(""), keys_.writers_end(), 100)}};
+// Removes notes of writers beyond `writers_max`, the oldest first, and notes how far: a writer that misses its own must
+// know whether it ever was there.
+asio::awaitable<void> engine::forget_writers() {
+    transaction const request{.then = {get_oldest(keys_.writer(""), keys_.writers_end(), 100), get(keys_.forgotten())}};
     auto const answer = co_await ask(keeping_, request);
-    if (!answer || answer->ranges.size() != 1 || answer->ranges[0].count <= config_.writers_max) {
+    if (!answer || answer->ranges.size() != 2 || answer->ranges[0].count <= config_.writers_max) {
         co_return;
     }
+    std::string const before = answer->ranges[1].text();
+    auto const forgotten = read_last(before);
+    raft::log_index newest = forgotten ? *forgotten : 0;
     std::uint64_t const too_many = answer->ranges[0].count - config_.writers_max;
-    transaction removal;
+    transaction removal{.conditions = {is_equal(keys_.forgotten(), before)}};
     for (key_value const& item : answer->ranges[0].items) {
         range_answer one;
         one.items.push_back(item);
         auto const note = read_note(one.text());
-        if (removal.then.size() < too_many && note && note->index + note->count <= behind + 1) {
+        if (removal.then.size() < too_many && note) {
+            newest = std::max(newest, note->index + note->count - 1);
             removal.then.push_back(erase(item.key));
             removal.conditions.push_back(is_equal(item.key, one.text()));
         }
     }
-    if (!removal.then.empty()) {
-        (void)co_await ask(keeping_, removal);
-    }
+    removal.then.push_back(put(keys_.forgotten(), last_text(newest)));
+    (void)co_await ask(keeping_, removal);
 }
 
 } // namespace hpcsched::raft_etcd::detail

@@ -31,6 +31,7 @@ class key_names {
     [[nodiscard]] std::string entry(raft::log_index index) const;
     [[nodiscard]] std::string log_end() const { return prefix_ + "/log0"; } // '0' comes behind '/'
     [[nodiscard]] std::string last() const { return prefix_ + "/last"; }
+    [[nodiscard]] std::string forgotten() const { return prefix_ + "/forgotten"; }
     [[nodiscard]] std::string newest_snapshot() const { return prefix_ + "/newest_snapshot"; }
     [[nodiscard]] std::string writer(std::string_view id) const { return prefix_ + "/writers/" + std::string{id}; }
     [[nodiscard]] std::string writers_end() const { return prefix_ + "/writers0"; }

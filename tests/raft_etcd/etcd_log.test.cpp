@@ -87,7 +87,7 @@ TEST_CASE("etcd log: a log in etcd is a replicated log, whatever connections bre
             return site{etcd, seed, config};
         },
         options);
-    CHECK(wrong == std::vector<std::string>{});
+    CHECK_MESSAGE(wrong.empty(), (wrong.empty() ? "" : wrong.front()));
 }
 
 } // namespace hpcsched::raft_etcd::test

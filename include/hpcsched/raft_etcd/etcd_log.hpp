@@ -33,6 +33,7 @@ namespace hpcsched::raft_etcd {
 /// | PREFIX/log/N, 20 digits                   | entry N, as it was appended                                          |
 /// | PREFIX/last                               | "1 N": the format's version, and the newest entry                    |
 /// | PREFIX/writers/ID                         | "FIRST COUNT N": where this life's newest appends are; ID is random  |
+/// | PREFIX/forgotten                          | "1 N": notes of appends up to N may be gone                          |
 /// | PREFIX/newest_snapshot                    | "1 N SIZE PIECES FOLDER"                                            |
 /// | PREFIX/snapshot/FOLDER/PIECE, 6 digits    | a piece of it                                                       |
 ///
@@ -48,6 +49,7 @@ namespace hpcsched::raft_etcd {
 /// While no endpoint answers, nothing is refused and nothing is told; `condition` says why. Only what cannot become
 /// good by waiting is a `failure`.
 ///
+/// A moved-from log may only be assigned or destroyed.
 /// \thread_safety none; confine to the caller's thread
 template <raft::state_machine Machine>
 class etcd_log {
