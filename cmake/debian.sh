@@ -16,7 +16,7 @@ hpcsched_packages() {
     load) echo wrk nginx-light ;;
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     raft) echo libxxhash-dev liburing-dev libflatbuffers-dev flatbuffers-compiler libssl-dev openssl ;;
-    etcd) echo etcd-server ;;
+    etcd) echo etcd-server etcd-client ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
@@ -30,8 +30,8 @@ hpcsched_why() {
   case $1 in
     cache) echo "the compiler cache: building again takes as long as the first time" ;;
     live) echo "steering real processes (hpcsched::cpu_linux), the FaaS host (hpcsched::faas_host) and their tests" ;;
-    raft) echo "Raft on files and sockets (hpcsched::raft_log, hpcsched::raft_asio) and its tests" ;;
-    etcd) echo "the tests against a real etcd" ;;
+    raft) echo "Raft on files, sockets and etcd (hpcsched::raft_log, raft_asio, raft_etcd) and its tests" ;;
+    etcd) echo "the tests and figures against a real etcd" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;
     format) echo "the check of the format" ;;

@@ -56,7 +56,8 @@ cmake --preset release --log-level=WARNING \
   -DHPCSCHED_WITH_EXPERIMENT=ON -DHPCSCHED_BUILD_CLI=ON -DHPCSCHED_BUILD_TESTS=ON -DHPCSCHED_BUILD_EXAMPLES=ON \
   -DHPCSCHED_BUILD_BENCH="$(hpcsched_switch bench)" -DHPCSCHED_WITH_MPI="$(hpcsched_switch mpi)" \
   -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
-  -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" >/dev/null
+  -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" \
+  -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" >/dev/null
 echo "Building in build/release ..."
 cmake --build "$build" --parallel "$cores" --target all all_verify_interface_header_sets house_noexcept
 echo "Built in $SECONDS s."

@@ -46,6 +46,7 @@ layer(cpu_linux      adapter MAY cpu)
 layer(experiment_linux adapter MAY experiment cpu_linux)
 layer(faas_host      adapter MAY cpu_linux)
 layer(raft_log       adapter MAY raft)
+layer(raft_etcd      adapter MAY raft)
 layer(raft_asio      adapter MAY raft raft_log)
 layer(notebook_host  adapter MAY notebook raft_asio)
 layer(gpu_cuda       adapter MAY gpu)
@@ -53,7 +54,7 @@ layer(predict_bullet adapter MAY predict)
 layer(fuse_torch     adapter MAY fuse)
 layer(testing        pure MAY notebook_sim cpu_sim fuse OUTSIDE boost/random/)
 layer(cli            adapter
-  MAY experiment_mpi experiment_linux faas_host raft_log notebook_host gpu_cuda predict_bullet fuse_torch)
+  MAY experiment_mpi experiment_linux faas_host raft_asio raft_etcd notebook_host gpu_cuda predict_bullet fuse_torch)
 
 # Of the standard library, what a pure component has no business with: clocks, threads, files, streams, and random
 # numbers that differ from one standard library to the next.

@@ -144,6 +144,7 @@ class server {
     [[nodiscard]] Storage const& storage() const noexcept { return storage_; }
     [[nodiscard]] Transport& transport() noexcept { return transport_; }
     [[nodiscard]] Observer& observer() noexcept { return observer_; }
+    [[nodiscard]] Observer const& observer() const noexcept { return observer_; }
     /// The newest entry that the machine has seen.
     [[nodiscard]] log_index applied() const noexcept { return applied_; }
 
