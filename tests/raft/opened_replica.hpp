@@ -115,7 +115,7 @@ inline void add_state(canonical_bytes& out, replica const& r) {
         out.add(r.*transfer_sent);
         for (detail::progress const& p : r.*peers) {
             for (std::uint64_t const word :
-                 {p.match, p.next, p.commit_sent, p.match_at_beat, p.snapshot_offset, p.snapshot_index,
+                 {p.match, p.next, p.probed, p.commit_sent, p.match_at_beat, p.snapshot_offset, p.snapshot_index,
                   std::uint64_t{p.stalled_beats}, static_cast<std::uint64_t>(p.state), std::uint64_t{p.paused},
                   std::uint64_t{p.fetching}}) {
                 out.add(word);

@@ -216,7 +216,7 @@ class replica {
     bool send_one(std::size_t at, ready& out);
     void tell_commit(std::size_t at, ready& out);
     void send_heartbeats(time_point now, ready& out);
-    void heard_from(std::size_t at, std::uint64_t round, time_point now, ready& out);
+    void heard_from(std::size_t at, std::uint64_t round, time_point now) noexcept;
     void start_round(time_point now) noexcept;
     void rest(ready& out);
     [[nodiscard]] bool may_rest(time_point now) const noexcept;

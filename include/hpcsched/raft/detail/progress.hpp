@@ -24,6 +24,7 @@ struct progress {
     log_index next = 1;          // the next entry to send
     log_index commit_sent = 0;   // the newest commit index told
     log_index match_at_beat = 0; // match when the last heartbeat went out
+    log_index probed = 0;        // the newest entry that the last probe carried
     std::uint64_t round = 0;     // newest round of heartbeats answered
     std::uint64_t snapshot_offset = 0;
     log_index snapshot_index = 0; // of the snapshot being sent; 0: none begun
@@ -37,6 +38,7 @@ struct progress {
     void probe_from(log_index index) noexcept {
         state = send_state::probe;
         next = index;
+        probed = 0;
         paused = false;
         stalled_beats = 0;
     }

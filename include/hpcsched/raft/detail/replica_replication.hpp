@@ -141,9 +141,12 @@ inline bool replica::send_one(std::size_t at, ready& out) {
         request.entries = window_.view(p.next, config_.append_entries_max, config_.append_bytes_max);
     }
     send(out, to.id, request);
+    log_index const sent = p.next - 1 + request.entries.size();
+    p.commit_sent = std::max(p.commit_sent, std::min(commit_, sent));
     if (p.state == detail::send_state::replicate) {
-        p.next += request.entries.size();
-        p.commit_sent = std::max(p.commit_sent, std::min(commit_, p.next - 1));
+        p.next = sent + 1;
+    } else {
+        p.probed = sent;
     }
     return true;
 }
@@ -188,12 +191,11 @@ inline void replica::send_heartbeats(time_point /*now*/, ready& out) {
     }
 }
 
-inline void replica::heard_from(std::size_t at, std::uint64_t round, time_point now, ready& out) {
+inline void replica::heard_from(std::size_t at, std::uint64_t round, time_point now) noexcept {
     detail::progress& p = peers_[at];
     p.heard = now;
     if (round > p.round && round <= round_) {
         p.round = round;
-        confirm_reads(out);
     }
 }
 
@@ -204,7 +206,7 @@ inline void replica::on(append_response const& m, message const& envelope, time_
         return;
     }
     detail::progress& p = peers_[at];
-    heard_from(at, m.round, now, out);
+    heard_from(at, m.round, now);
     if (m.rejected) {
         bool const stale = p.state == detail::send_state::probe ? m.asked != p.next - 1 : m.asked <= p.match;
         if (stale || p.state == detail::send_state::snapshot) {
@@ -223,7 +225,8 @@ inline void replica::on(append_response const& m, message const& envelope, time_
     p.match = std::max(p.match, m.matched);
     p.next = std::max(p.next, p.match + 1);
     if (p.state == detail::send_state::probe || (p.state == detail::send_state::snapshot && news)) {
-        p.probe_from(p.match + 1);
+        log_index const probed = p.probed; // they need not be sent once more
+        p.probe_from(std::max(p.match, probed) + 1);
         p.state = detail::send_state::replicate;
     }
     if (news) {
@@ -233,12 +236,12 @@ inline void replica::on(append_response const& m, message const& envelope, time_
     }
 }
 
-inline void replica::on(heartbeat_response const& m, message const& envelope, time_point now, ready& out) {
+inline void replica::on(heartbeat_response const& m, message const& envelope, time_point now, ready& /*out*/) {
     std::size_t const at = position(envelope.from);
     if (!leads() || at == nobody || at == self_) {
         return;
     }
-    heard_from(at, m.round, now, out);
+    heard_from(at, m.round, now);
     detail::progress& p = peers_[at];
     if (p.state == detail::send_state::replicate && m.verified < p.match) {
         p.probe_from(p.match + 1); // it has started anew, and must see once more that the logs agree
@@ -276,6 +279,7 @@ inline void replica::fetched(node_id peer, log_term previous_term, std::span<ent
         p.next += entries.size();
     } else {
         p.paused = true;
+        p.probed = p.next - 1 + entries.size();
     }
 }
 
@@ -504,6 +508,7 @@ inline void replica::step_down_if_removed(time_point now, ready& out) {
 inline void replica::flush(time_point now, ready& out) {
     if (leads()) {
         begin_reads(now, out);
+        confirm_reads(out);
         send_entries(out);
         step_down_if_removed(now, out);
     }

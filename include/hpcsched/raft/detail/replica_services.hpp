@@ -169,12 +169,12 @@ inline void replica::snapshot_restored(log_index index, log_term term, membershi
     owes_acknowledgement_ = true;
 }
 
-inline void replica::on(snapshot_response const& m, message const& envelope, time_point now, ready& out) {
+inline void replica::on(snapshot_response const& m, message const& envelope, time_point now, ready& /*out*/) {
     std::size_t const at = position(envelope.from);
     if (!leads() || at == nobody || at == self_) {
         return;
     }
-    heard_from(at, 0, now, out);
+    heard_from(at, 0, now);
     detail::progress& p = peers_[at];
     if (p.state == detail::send_state::snapshot && p.snapshot_index == m.last_index) {
         p.snapshot_offset = m.next_offset;
@@ -246,12 +246,11 @@ inline void replica::begin_reads(time_point now, ready& out) {
     }
     reads_unbegun_ = 0;
     send_heartbeats(now, out);
-    confirm_reads(out); // a group of one
 }
 
 inline void replica::confirm_reads(ready& out) {
     if (reads_.empty() || !own_term_committed()) {
-        return; // thesis, section 6.4, step 1; the next answer comes back here
+        return; // thesis, section 6.4, step 1
     }
     std::uint64_t const answered =
         members_.quorum_value([&](std::size_t i) { return i == self_ ? round_ : peers_[i].round; });
