@@ -201,7 +201,7 @@ command_spec raft_inspect_command() {
             .description = "Print and verify a node's log: its files, groups and entries",
             .details = inspect_details,
             .options = {{.name = "DIR",
-                         .value = "",
+                         .value = "DIR",
                          .help = "the directory of the log",
                          .complete = value_completion::folder(),
                          .required = true},
