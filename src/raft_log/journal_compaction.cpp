@@ -14,8 +14,9 @@ constexpr std::size_t moved_at_once = std::size_t{1} << 20U; // bytes
 
 // Segments go from the front only, so that no number is ever missing. One that nothing needs goes at once; one of which
 // little is needed, or that stands before many which are not needed, is emptied first: what is needed of it is copied
-// to the end. So a log is at most about three times as large as what is needed of it, however long some group rests. With
-// each flush no more is copied than twice what it writes, so that none takes long and the copying never feeds itself.
+// to the end. So a log is at most about three times as large as what is needed of it, however long some group rests.
+// With each flush no more is copied than twice what it writes, so that none takes long and the copying never feeds
+// itself.
 void journal_core::compact() {
     std::size_t written = open_ ? open_->buffer.size() : 0;
     for (batch const& b : closed_) {

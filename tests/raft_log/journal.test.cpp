@@ -295,7 +295,6 @@ TEST_CASE("journal: 10,000 groups at rest take at most 500 bytes each, and open 
     }
     auto const took = std::chrono::steady_clock::now() - start;
     auto const bytes = (::mallinfo2().uordblks - before) / 10'000;
-    MESSAGE(bytes << " bytes a group, opened in " << std::chrono::duration<double>(took).count() << " s");
     CHECK(texts_of(logs[9'999]).size() == 3);
     if (!HPCSCHED_IS_SANITIZED) {
         CHECK(bytes <= 500);
