@@ -9,12 +9,10 @@
 #include <cstdio>
 #include <cstring>
 
-namespace raft = hpcsched::raft;
-namespace raft_asio = hpcsched::raft_asio;
+using namespace hpcsched;
 
 struct counter { // what is replicated: any type that models raft::state_machine
     unsigned long value = 0;
-
     void apply(raft::log_index, std::span<std::byte const> /*command*/, raft::byte_buffer& /*reply*/) { ++value; }
     void save(raft::byte_buffer& out) const {
         auto const bytes = std::as_bytes(std::span{&value, 1});
@@ -28,7 +26,7 @@ struct counter { // what is replicated: any type that models raft::state_machine
 int main(int /*count*/, char** words) {
     std::vector const founders{raft::node_id{1}, raft::node_id{2}, raft::node_id{3}};
     raft_asio::node_config config;
-    config.network.self.value = words[1] == nullptr ? 1 : words[1][0] - '0';
+    config.network.self.value = words[1] == nullptr ? 1U : static_cast<unsigned>(words[1][0] - '0');
     for (raft::node_id const id : founders) {
         config.network.peers.push_back({id, "127.0.0.1:" + std::to_string(7100 + id.value)});
     }

@@ -104,6 +104,9 @@ exit_code serve(arguments const& given) {
     auto const node = or_fail(
         machine_node::open(loop, config, [](raft::group_id /*group*/) { return machine{raft::key_value_store{}}; }),
         exit_code::failure);
+    for (std::string const& remark : node->log().remarks()) {
+        std::cerr << remark << '\n';
+    }
     node->network().set_on_log(say);
     bool const one_group = given.one("--groups", "1") == "1";
     node->set_on_leader([&](raft::group_id group, raft::node_id leader, raft::log_term term) {
