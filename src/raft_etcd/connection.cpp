@@ -5,11 +5,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include "wire.hpp"
 #include <openssl/ssl.h>
@@ -30,19 +29,19 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto awaiting = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t receive_bytes = 65536;
 constexpr std::size_t answer_bytes_max = std::size_t{1} << 30U;
 
-http::request<http::string_body> make_request(std::string_view host, std::string_view target, std::string_view token,
-                                              std::string body) {
-    http::request<http::string_body> request{http::verb::post, target, 11};
-    request.set(http::field::host, host);
-    request.set(http::field::content_type, "application/json");
+std::string make_request(std::string_view host, std::string_view target, std::string_view token,
+                         std::string_view body) {
+    std::string text = "POST " + std::string{target} + " HTTP/1.1\r\nHost: " + std::string{host} +
+                       "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
     if (!token.empty()) {
-        request.set(http::field::authorization, token);
+        text += "Authorization: " + std::string{token} + "\r\n";
     }
-    request.body() = std::move(body);
-    request.prepare_payload();
-    return request;
+    text += "\r\n";
+    text += body;
+    return text;
 }
 
 } // namespace
@@ -97,6 +96,10 @@ void connection::expires_after(duration length) {
 }
 void connection::expires_never() {
     (secure_ ? beast::get_lowest_layer(*secure_) : *plain_).expires_never();
+}
+
+http_answer connection::closed() const {
+    return {false, host_ + ": the connection was closed"};
 }
 
 asio::awaitable<std::string> connection::open(endpoint const& to) {
@@ -157,38 +160,58 @@ asio::awaitable<std::string> connection::log_in() {
     co_return std::string{};
 }
 
-asio::awaitable<http_answer> connection::refuse() {
-    http_answer answer{false, host_ + ": the connection was closed"};
-    co_return answer;
+// Only these two know what kind of stream it is: HTTP itself is read from memory, once for both.
+asio::awaitable<error_code> connection::send(std::string const& text) {
+    std::tuple<error_code, std::size_t> outcome;
+    if (secure_) {
+        outcome = co_await asio::async_write(*secure_, asio::buffer(text), awaiting);
+    } else {
+        outcome = co_await asio::async_write(*plain_, asio::buffer(text), awaiting);
+    }
+    co_return std::get<0>(outcome);
+}
+
+asio::awaitable<error_code> connection::receive() {
+    auto const room = buffer_.prepare(receive_bytes);
+    std::tuple<error_code, std::size_t> outcome;
+    if (secure_) {
+        outcome = co_await secure_->async_read_some(room, awaiting);
+    } else {
+        outcome = co_await plain_->async_read_some(room, awaiting);
+    }
+    buffer_.commit(std::get<1>(outcome));
+    co_return std::get<0>(outcome);
 }
 
 asio::awaitable<http_answer> connection::post(std::string_view target, std::string body) {
     if (!is_open()) {
-        return refuse();
+        co_return closed();
     }
-    return secure_ ? post_on(*secure_, target, std::move(body)) : post_on(*plain_, target, std::move(body));
-}
-
-template <class Stream>
-asio::awaitable<http_answer> connection::post_on(Stream& stream, std::string_view target, std::string body) {
-    auto const request = make_request(host_, target, token_, std::move(body));
+    std::string const request = make_request(host_, target, token_, body);
     expires_after(common_.config.request_timeout);
-    auto [unsent, sent] = co_await http::async_write(stream, request, awaiting);
-    if (unsent) {
-        co_return failed("write", unsent);
-    }
+    error_code wrong = co_await send(request);
     http::response_parser<http::string_body> parser;
+    parser.eager(true);
     parser.body_limit(answer_bytes_max);
-    auto [unread, received] = co_await http::async_read(stream, buffer_, parser, awaiting);
-    if (unread) {
-        co_return failed("read", unread);
+    while (!wrong && !parser.is_done()) {
+        wrong = co_await receive();
+        if (!wrong) {
+            buffer_.consume(parser.put(buffer_.data(), wrong));
+            if (wrong == http::error::need_more) {
+                wrong = {};
+            }
+        }
+    }
+    if (wrong) {
+        co_return failed("request", wrong);
     }
     expires_never();
     http_answer answer{parser.get().result() == http::status::ok, std::move(parser.get().body())};
+    bool const stays = parser.get().keep_alive();
     if (!answer.good) {
         answer.text = host_ + ": " + read_complaint(answer.text);
-        close();
-    } else if (!parser.get().keep_alive()) {
+    }
+    if (!answer.good || !stays) {
         close();
     }
     co_return answer;
@@ -196,68 +219,76 @@ asio::awaitable<http_answer> connection::post_on(Stream& stream, std::string_vie
 
 asio::awaitable<http_answer> connection::open_stream(std::string_view target, std::string body) {
     if (!is_open()) {
-        return refuse();
+        co_return closed();
     }
-    return secure_ ? open_stream_on(*secure_, target, std::move(body))
-                   : open_stream_on(*plain_, target, std::move(body));
-}
-
-template <class Stream>
-asio::awaitable<http_answer> connection::open_stream_on(Stream& stream, std::string_view target, std::string body) {
-    auto const request = make_request(host_, target, token_, std::move(body));
+    std::string const request = make_request(host_, target, token_, body);
     expires_after(common_.config.request_timeout);
-    auto [unsent, sent] = co_await http::async_write(stream, request, awaiting);
-    if (unsent) {
-        co_return failed("write", unsent);
-    }
+    error_code wrong = co_await send(request);
     stream_.emplace();
     stream_->body_limit(boost::none);
-    auto [unread, received] = co_await http::async_read_header(stream, buffer_, *stream_, awaiting);
-    if (unread) {
-        co_return failed("read", unread);
+    while (!wrong && !stream_->is_header_done()) {
+        wrong = co_await receive();
+        if (!wrong) {
+            buffer_.consume(stream_->put(buffer_.data(), wrong));
+            if (wrong == http::error::need_more) {
+                wrong = {};
+            }
+        }
+    }
+    if (wrong) {
+        co_return failed("watch", wrong);
     }
     if (stream_->get().result() != http::status::ok) {
-        std::string const status{stream_->get().reason()};
+        http_answer refused{false, host_ + ": watch: " + std::string{stream_->get().reason()}};
         close();
-        co_return http_answer{false, host_ + ": watch: " + status};
+        co_return refused;
     }
+    stream_->eager(true);
     expires_never(); // a quiet log is no failure; whether the watch lives is found out otherwise
-    co_return http_answer{true, {}};
+    http_answer opened{true, {}};
+    co_return opened;
 }
 
 asio::awaitable<http_answer> connection::next_line() {
-    if (!is_open()) {
-        return refuse();
-    }
-    return secure_ ? next_line_on(*secure_) : next_line_on(*plain_);
-}
-
-template <class Stream>
-asio::awaitable<http_answer> connection::next_line_on(Stream& stream) {
-    for (;;) {
+    while (is_open()) {
+        error_code wrong = take_in();
         std::size_t const end = lines_.find('\n', scanned_);
         if (end != std::string::npos) {
-            std::string line = lines_.substr(given_, end - given_);
+            http_answer line{true, lines_.substr(given_, end - given_)};
             given_ = end + 1;
             scanned_ = given_;
-            co_return http_answer{true, std::move(line)};
+            co_return line;
         }
         lines_.erase(0, std::exchange(given_, 0));
         scanned_ = lines_.size();
-        if (stream_->is_done() || lines_.size() > answer_bytes_max) {
-            close();
-            co_return http_answer{false, host_ + ": the watch has ended"};
+        if (!wrong && (stream_->is_done() || lines_.size() > answer_bytes_max)) {
+            wrong = http::error::end_of_stream;
         }
+        if (!wrong) {
+            wrong = co_await receive();
+        }
+        if (wrong) {
+            co_return failed("watch", wrong);
+        }
+    }
+    co_return closed();
+}
+
+// Moves what was received into `lines_`.
+error_code connection::take_in() {
+    error_code wrong;
+    while (!wrong && buffer_.size() > 0 && !stream_->is_done()) {
         auto& body = stream_->get().body();
         body.data = chunk_.data();
         body.size = chunk_.size();
         body.more = true;
-        auto [unread, received] = co_await http::async_read_some(stream, buffer_, *stream_, awaiting);
-        if (unread && unread != http::error::need_buffer) {
-            co_return failed("watch", unread);
-        }
+        buffer_.consume(stream_->put(buffer_.data(), wrong));
         lines_.append(chunk_.data(), chunk_.size() - body.size);
+        if (wrong == http::error::need_buffer) {
+            wrong = {};
+        }
     }
+    return wrong == http::error::need_more ? error_code{} : wrong;
 }
 
 } // namespace hpcsched::raft_etcd::detail

@@ -68,13 +68,10 @@ class connection {
     [[nodiscard]] asio::awaitable<http_answer> next_line();
 
   private:
-    template <class Stream>
-    asio::awaitable<http_answer> post_on(Stream& stream, std::string_view target, std::string body);
-    template <class Stream>
-    asio::awaitable<http_answer> open_stream_on(Stream& stream, std::string_view target, std::string body);
-    template <class Stream>
-    asio::awaitable<http_answer> next_line_on(Stream& stream);
-    asio::awaitable<http_answer> refuse();
+    asio::awaitable<boost::system::error_code> send(std::string const& text);
+    asio::awaitable<boost::system::error_code> receive();
+    boost::system::error_code take_in();
+    [[nodiscard]] http_answer closed() const;
     asio::awaitable<std::string> connect(endpoint const& to);
     asio::awaitable<std::string> log_in();
     void expires_after(duration length);

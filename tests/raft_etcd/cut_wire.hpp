@@ -95,7 +95,7 @@ class cut_wire {
     }
 
     pair take_one() const {
-        pair p{::accept(listens_, nullptr, nullptr), ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        pair p{::accept4(listens_, nullptr, nullptr, SOCK_CLOEXEC), ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address = loopback(to_);
         ::connect(p.server, reinterpret_cast<sockaddr*>(&address), sizeof address);
         return p;

@@ -73,7 +73,7 @@ TEST_CASE("etcd log: a log in etcd is a replicated log, whatever connections bre
     }
     real_etcd const etcd{1, {"--unsafe-no-fsync"}};
     testing::replicated_log_check_options options;
-    options.seeds = 4;
+    options.seeds = 2;
     options.large_payload_bytes = std::size_t{1} << 20U;
     options.patience = 4000;
     auto const wrong = testing::check_replicated_log(
