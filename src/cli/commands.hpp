@@ -18,9 +18,9 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec serve_command();                                          // where faas_host is built
 [[nodiscard]] command_spec workload_command();
 [[nodiscard]] command_spec raft_command();
-[[nodiscard]] command_spec raft_serve_command(); // where raft_asio is built
-[[nodiscard]] command_spec raft_kv_command();    // likewise
-[[nodiscard]] command_spec raft_bench_command(); // likewise
+[[nodiscard]] command_spec raft_serve_command();   // where raft_asio is built
+[[nodiscard]] command_spec raft_kv_command();      // likewise
+[[nodiscard]] command_spec raft_bench_command();   // likewise
 [[nodiscard]] command_spec raft_inspect_command(); // where raft_log is built
 [[nodiscard]] command_spec policies_command(experiment::policy_registry const& policies);
 

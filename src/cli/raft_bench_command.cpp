@@ -22,8 +22,8 @@ namespace hpcsched::cli {
 namespace {
 
 constexpr char const* bench_details =
-    R"(Three processes on the loopback interface, each with its log in a folder of its own that is removed at the end. What
-is measured is one of:
+    R"(Three processes on the loopback interface, each with its log in a folder of its own that is removed at the end.
+What is measured is one of:
   the default       commands per second, and the time from asking to the answer, of clients that each ask again when
                     they have their answer. They live in the leader's process, as in the benchmarks of other libraries;
                     with --remote they share a connection from a fourth one

@@ -58,6 +58,8 @@ class closed_loop {
 
     [[nodiscard]] std::vector<std::int64_t>& latencies() noexcept { return latencies_; }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+    /// Whether each has its session.
+    [[nodiscard]] bool ready() const noexcept { return opened_ == clients_.size(); }
     [[nodiscard]] bool idle() const noexcept { return waiting_ == 0; }
 
   private:
@@ -82,6 +84,7 @@ class closed_loop {
                 return;
             }
             clients_[i].session = raft::detail::byte_reader{reply.subspan(1)}.word();
+            ++opened_;
             ask(i);
         });
     }
@@ -109,6 +112,7 @@ class closed_loop {
     std::vector<one_client> clients_;
     std::vector<std::int64_t> latencies_;
     std::uint64_t lost_ = 0;
+    std::size_t opened_ = 0;
     std::size_t waiting_ = 0;
     bool measuring_ = false;
     bool stopped_ = false;
@@ -117,6 +121,9 @@ class closed_loop {
 load_result run_load(event_loop& loop, load_settings const& s, std::size_t clients, send_command send) {
     closed_loop load{clients, s.bytes, std::move(send)};
     load.start();
+    if (!loop.run_until([&] { return load.ready(); }, event_loop::now() + 20s)) {
+        throw failure{exit_code::failure, "no leader has answered within 20 s"};
+    }
     auto const until = [&](duration length) { (void)loop.run_until([] { return false; }, event_loop::now() + length); };
     until(s.warm_up);
     load.measure(true);

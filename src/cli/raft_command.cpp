@@ -206,8 +206,7 @@ command_spec raft_command() {
     commands.push_back(raft_inspect_command());
 #endif
     return {.name = "raft",
-            .description =
-                "Replicated logs: run a cluster of Raft servers, ask it, measure it, torture a simulated one",
+            .description = "Replicated logs: run, ask, measure and inspect Raft servers, torture simulated ones",
             .commands = std::move(commands)};
 }
 

@@ -38,8 +38,8 @@ constexpr char const* kv_details =
   add KEY NUMBER      add to the number that it holds, and print the sum
   status              print what each node knows of the group
   members             print who belongs to the group
-  join ID HOST:PORT   make a node a voter; start it with --join. join-learner: without a vote; join-witness: with a vote,
-                      and a log that does not hold the values
+  join ID HOST:PORT   make a node a voter; start it with --join. join-learner: without a vote;
+                      join-witness: with a vote, and a log that does not hold the values
   leave ID            take a node out of the group
   transfer ID         hand the leadership to a node
 

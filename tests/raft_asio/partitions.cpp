@@ -12,6 +12,7 @@
 
 #include "register_service.hpp"
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -43,6 +44,11 @@ using raft_sim::operation;
 
 bool shell(std::string const& command) {
     return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+}
+
+// Real processes and a real network need real time.
+void let_pass(std::uint64_t milliseconds) {
+    (void)::poll(nullptr, 0, static_cast<int>(milliseconds));
 }
 
 std::string address_of(std::uint32_t node) {
@@ -217,7 +223,7 @@ class register_client {
     void run(std::atomic<bool> const& ended) {
         while (!ended) {
             one_operation();
-            std::this_thread::sleep_for(std::chrono::microseconds{2000 + dice_.below(8000)});
+            let_pass(2 + dice_.below(8));
         }
     }
     [[nodiscard]] std::vector<observed_operation> const& history() const noexcept { return history_; }
@@ -320,12 +326,12 @@ class trouble {
             at_->kill(one);
             break;
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds{300 + dice_.below(1200)});
+        let_pass(300 + dice_.below(1200));
         if (!at_->runs(one)) {
             at_->start(one);
         }
         good = at_->heal() && good;
-        std::this_thread::sleep_for(std::chrono::milliseconds{dice_.below(600)});
+        let_pass(dice_.below(600));
         return good;
     }
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -18,7 +19,6 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 extern char** environ;
@@ -196,7 +196,7 @@ class real_etcd {
     }
     void wait_for(std::size_t i) const {
         for (int tries = 0; tries < 1000 && !answers(members_[i].client_port); ++tries) {
-            std::this_thread::sleep_for(std::chrono::milliseconds{10});
+            (void)::poll(nullptr, 0, 10); // a real program needs real time
         }
     }
 
