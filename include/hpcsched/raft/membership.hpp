@@ -5,6 +5,7 @@
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/raft/types.hpp>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/container/static_vector.hpp>
 
 #include <algorithm>
@@ -18,6 +19,9 @@ namespace hpcsched::raft {
 
 /// The most members that a group can have, learners and those of an old configuration included.
 inline constexpr std::size_t members_max = 16;
+
+/// So many find room within a `membership`; a group with more allocates for them when it changes.
+inline constexpr std::size_t members_usual = 5;
 
 /// One server's part in a group. A member that votes in neither configuration is a learner: it is sent the log and
 /// counts for nothing (thesis, section 4.2.1).
@@ -155,7 +159,7 @@ class membership {
         return count == 0 ? 0 : values[count / 2];
     }
 
-    boost::container::static_vector<member, members_max> members_;
+    boost::container::small_vector<member, members_usual> members_;
 };
 
 /// Bytes of a `membership`: its version, the count, then id (4, little endian), flags and priority of each member.

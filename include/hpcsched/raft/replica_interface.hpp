@@ -14,6 +14,7 @@
 #include <hpcsched/raft/replica_config.hpp>
 #include <hpcsched/raft/types.hpp>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/container/static_vector.hpp>
 
 #include <algorithm>
@@ -281,7 +282,7 @@ class replica {
     log_index members_index_ = 0;
     membership committed_members_;
     log_index committed_members_index_ = 0;
-    boost::container::static_vector<detail::progress, members_max> peers_;
+    boost::container::small_vector<detail::progress, members_usual> peers_;
     std::size_t self_ = nobody;
     log_index first_of_term_ = 0; // the leader's no_op
     std::uint64_t round_ = 0;

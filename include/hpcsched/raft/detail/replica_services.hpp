@@ -31,7 +31,8 @@ inline void replica::restore(entry const& stored, time_point now) {
 }
 
 inline void replica::adopt(membership const& members, log_index index, time_point now) {
-    boost::container::static_vector<detail::progress, members_max> next;
+    decltype(peers_) next;
+    next.reserve(members.members().size());
     for (member const& m : members.members()) {
         std::size_t const before = position(m.id);
         next.push_back(before != nobody ? peers_[before]
