@@ -187,18 +187,22 @@ TEST_SUITE("client") {
         outcomes seen;
         auto c = client::connect(loop, basic({&a})).value();
         c.submit({}, 30ms, seen.note());
+        CHECK(comes_true(loop, [&] { return c.pending() == 0; }));
+        CHECK(seen.failed == std::vector<std::string>{"no answer in time"});
+
         b.stop();
-        auto d = client::connect(loop, basic({&b})).value();
-        d.submit({}, 30ms, seen.note());
-        auto config = basic({&a});
-        config.cluster_id = 7;
-        auto e = client::connect(loop, config).value();
-        e.submit({}, 30ms, seen.note());
-        CHECK(comes_true(loop, [&] { return seen.failed.size() == 3; }));
-        std::ranges::sort(seen.failed);
-        CHECK(seen.failed[0] == "no answer in time");
-        CHECK(seen.failed[1].find("it refuses this client: it belongs to cluster 7") != std::string::npos);
-        CHECK(seen.failed[2].find("Connection refused") != std::string::npos);
+        auto foreign = basic({&a});
+        foreign.cluster_id = 7;
+        for (auto const& [config, why] : {std::pair{basic({&b}), "Connection refused"},
+                                          std::pair{foreign, "it refuses this client: it belongs to cluster 7"}}) {
+            auto d = client::connect(loop, config).value();
+            CHECK(comes_true(loop, [&, w = why] { // the time may be too short on a busy machine
+                if (d.pending() == 0) {
+                    d.submit({}, 30ms, seen.note());
+                }
+                return seen.failed.back().find(w) != std::string::npos;
+            }));
+        }
         CHECK(a.logged("it belongs to cluster 7"));
     }
 
@@ -268,7 +272,7 @@ TEST_SUITE("client") {
             CHECK(waiting[answered].second == answered + 1);
             a.net->reply(waiting[answered].first, {.id = answered + 1});
             a.net->flush();
-            CHECK(comes_true(loop, [&] { return waiting.size() == std::min<std::size_t>(100, answered + 9); }));
+            REQUIRE(comes_true(loop, [&] { return waiting.size() == std::min<std::size_t>(100, answered + 9); }));
         }
     }
 

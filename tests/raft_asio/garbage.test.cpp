@@ -166,7 +166,7 @@ TEST_SUITE("garbage") {
     TEST_CASE("garbage: who says nothing, or half a hello, is closed after the time for it") {
         event_loop loop;
         auto config = node::basic(1);
-        config.handshake_limit = 40ms;
+        config.handshake_limit = 200ms;
         node a{loop, config};
         raw_socket silent{a.net->port()};
         raw_socket slow{a.net->port()};

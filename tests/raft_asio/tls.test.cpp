@@ -77,7 +77,7 @@ TEST_SUITE("tls") {
         REQUIRE(comes_true(loop, [&] { return all_connected({&a, &b}); }));
         random_messages draw{6};
         std::vector<raft::message> sent;
-        for (int i = 0; i < 100; ++i) {
+        for (int i = 0; i < 40; ++i) {
             auto m = draw.make(a.id(), b.id(), 11);
             m.body = raft::forwarded_command{draw.bytes(std::size_t{200} << 10U)};
             sent.push_back(m);
@@ -156,9 +156,12 @@ TEST_SUITE("tls") {
         auto c =
             client::connect(loop, {.nodes = {a.as_peer()}, .cluster_id = cluster, .tls = made.of("somebody")}).value();
         std::string why;
-        c.submit({}, 50ms, [&](result<response> const& r) { why = r ? "" : r.error().message; });
-        CHECK(comes_true(loop, [&] { return !why.empty(); }));
-        CHECK(why.find("hostname mismatch") != std::string::npos);
+        CHECK(comes_true(loop, [&] {
+            if (c.pending() == 0) {
+                c.submit({}, 50ms, [&](result<response> const& r) { why = r ? "" : r.error().message; });
+            }
+            return why.find("hostname mismatch") != std::string::npos;
+        }));
     }
 }
 

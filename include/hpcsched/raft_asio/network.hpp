@@ -82,7 +82,8 @@ class network {
     /// \pre m.from is this node; entries are consecutive
     void send(raft::group_id group, raft::message const& m);
 
-    /// Sends what has gathered, answers to clients included: at the end of a turn.
+    /// Sends what has gathered, answers to clients included: at the end of a turn. Only commit indices that go alone
+    /// wait a little (`network_config::commit_linger`).
     void flush();
 
     /// Replaces the peers. Connections with those that stay, at the same address, stay.
