@@ -123,7 +123,7 @@ TEST_CASE("damage: a write that was torn at any byte is cut away, said so, and t
 TEST_CASE("damage: a block that was written to the place of another, or of another file, is found") {
     auto const disk = disk_with(12, true, 300); // of two segments and a third
     REQUIRE(disk->now.contains("00000002.log"));
-    for (std::size_t to = 8; to < 15; ++to) {
+    for (std::size_t to = 8; to < 16; ++to) {
         for (std::size_t from = 8; from < 16; ++from) {
             auto const copy = copy_of(*disk);
             auto& target = bytes_of_file(*copy, "00000001.log");

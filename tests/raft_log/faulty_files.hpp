@@ -41,8 +41,16 @@ class faulty_disk {
   public:
     std::uint64_t operations = 0; ///< so far
     std::uint64_t fail_at = 0;    ///< the operation that fails; 0: none
+    bool dies = false;            ///< the process ends with it, instead
     int fail_with = EIO;
     std::string failed{}; ///< what it was
+
+    /// The process ends in the middle of one of the next operations.
+    void die_within(std::uint64_t count) {
+        dies = true;
+        failed.clear();
+        fail_at = operations + count;
+    }
 
     /// Whether this operation is to fail.
     [[nodiscard]] bool fails(std::string const& what) {
@@ -51,6 +59,7 @@ class faulty_disk {
             return false;
         }
         failed = what;
+        process += dies ? 1U : 0U;
         return true;
     }
 
@@ -161,7 +170,9 @@ class faulty_file final : public file {
                 faulty_disk::apply(content_->durable, c);
             }
         }
-        content_->pending.clear();
+        if (!fails || !disk_->dies) { // what was under way when the process ended may still come to the disk
+            content_->pending.clear();
+        }
         return fails ? result<void>{failed("make durable", disk_->fail_with)} : result<void>{};
     }
 

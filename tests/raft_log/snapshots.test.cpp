@@ -110,6 +110,7 @@ TEST_CASE("snapshots: one from another server takes the place of entries that co
         CHECK(must(log.store_chunk(piece(whole, 0, 10, members))).complete);
         CHECK(texts_of(log).empty());
         CHECK(!log.read(20, 1, 0).has_value());
+        CHECK(texts_on(copy_of(*disk))->empty()); // and when it is opened at once
         w.rewind(51);
         w.commit = 50;
         REQUIRE(w.put("new", 3, 5).has_value());
