@@ -6,6 +6,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -22,11 +24,19 @@ constexpr std::size_t unread_bytes_max = std::size_t{64} << 20U; // handed over,
 constexpr std::size_t page_bytes = std::size_t{4} << 20U;        // what a page of entries should come to
 constexpr duration watch_patience = std::chrono::seconds{1};     // for an entry that is known to be in the log
 
+std::uint64_t random_bits() {
+    std::uint64_t bits = 0;
+    while (::getrandom(&bits, sizeof bits, 0) != sizeof bits) {
+    }
+    return bits;
+}
+
+// 32 hexadecimal digits.
 std::string random_id() {
-    std::random_device source;
     std::string out;
-    for (int i = 0; i < 4; ++i) {
-        for (unsigned int bits = source(), k = 0; k < 8; ++k, bits >>= 4U) {
+    for (int words = 0; words < 2; ++words) {
+        std::uint64_t bits = random_bits();
+        for (int digits = 0; digits < 16; ++digits, bits >>= 4U) {
             out.push_back("0123456789abcdef"[bits & 15U]);
         }
     }
@@ -46,7 +56,7 @@ asio::awaitable<void> bell::wait(duration at_most) {
 
 engine::engine(connection_context& common, mailbox& mail)
     : common_{common}, config_{common.config}, mail_{mail}, keys_{common.config.prefix}, id_{random_id()},
-      jitter_{std::random_device{}()}, writing_{common, "append"}, following_{common, "follow"},
+      jitter_{random_bits(), "etcd back-off"}, writing_{common, "append"}, following_{common, "follow"},
       looking_{common, "read"}, keeping_{common, "snapshot"}, to_write_{*common.loop}, to_look_{*common.loop},
       to_keep_{*common.loop} {}
 

@@ -5,20 +5,22 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <thread>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -196,7 +198,7 @@ class real_etcd {
     }
     void wait_for(std::size_t i) const {
         for (int tries = 0; tries < 1000 && !answers(members_[i].client_port); ++tries) {
-            std::this_thread::sleep_for(std::chrono::milliseconds{10});
+            ::poll(nullptr, 0, 10);
         }
     }
 
