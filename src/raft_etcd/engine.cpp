@@ -24,19 +24,19 @@ constexpr std::size_t unread_bytes_max = std::size_t{64} << 20U; // handed over,
 constexpr std::size_t page_bytes = std::size_t{4} << 20U;        // what a page of entries should come to
 constexpr duration watch_patience = std::chrono::seconds{1};     // for an entry that is known to be in the log
 
-// What no other writer has: a seed would be drawn from the same place.
-std::uint32_t random_bits() {
-    std::uint32_t bits = 0;
+std::uint64_t random_bits() {
+    std::uint64_t bits = 0;
     while (::getrandom(&bits, sizeof bits, 0) != sizeof bits) {
     }
     return bits;
 }
 
+// 32 hexadecimal digits.
 std::string random_id() {
     std::string out;
-    for (int i = 0; i < 4; ++i) {
-        std::uint32_t bits = random_bits();
-        for (int k = 0; k < 8; ++k, bits >>= 4U) {
+    for (int words = 0; words < 2; ++words) {
+        std::uint64_t bits = random_bits();
+        for (int digits = 0; digits < 16; ++digits, bits >>= 4U) {
             out.push_back("0123456789abcdef"[bits & 15U]);
         }
     }
@@ -56,8 +56,9 @@ asio::awaitable<void> bell::wait(duration at_most) {
 
 engine::engine(connection_context& common, mailbox& mail)
     : common_{common}, config_{common.config}, mail_{mail}, keys_{common.config.prefix}, id_{random_id()},
-      jitter_{random_bits()}, writing_{common, "append"}, following_{common, "follow"}, looking_{common, "read"},
-      keeping_{common, "snapshot"}, to_write_{*common.loop}, to_look_{*common.loop}, to_keep_{*common.loop} {}
+      jitter_{random_bits(), "etcd back-off"}, writing_{common, "append"}, following_{common, "follow"},
+      looking_{common, "read"}, keeping_{common, "snapshot"}, to_write_{*common.loop}, to_look_{*common.loop},
+      to_keep_{*common.loop} {}
 
 void engine::start() {
     asio::co_spawn(*common_.loop, write(), asio::detached);

@@ -2,6 +2,7 @@
 #ifndef HPCSCHED_RAFT_ETCD_ENGINE_HPP
 #define HPCSCHED_RAFT_ETCD_ENGINE_HPP
 
+#include <hpcsched/core/random.hpp>
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/raft/types.hpp>
 #include <hpcsched/raft_etcd/etcd_link.hpp>
@@ -19,7 +20,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -103,7 +103,7 @@ class engine {
     mailbox& mail_;
     key_names keys_;
     std::string id_; // of this life
-    std::minstd_rand jitter_;
+    random_stream jitter_;
 
     line writing_;
     line following_;
