@@ -17,6 +17,7 @@ hpcsched_packages() {
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     raft) echo libxxhash-dev liburing-dev libflatbuffers-dev flatbuffers-compiler libssl-dev openssl ;;
     etcd) echo etcd-server etcd-client ;;
+    partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
@@ -32,6 +33,7 @@ hpcsched_why() {
     live) echo "steering real processes (hpcsched::cpu_linux), the FaaS host (hpcsched::faas_host) and their tests" ;;
     raft) echo "Raft on files, sockets and etcd (hpcsched::raft_log, raft_asio, raft_etcd) and its tests" ;;
     etcd) echo "the tests and figures against a real etcd" ;;
+    partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;
     format) echo "the check of the format" ;;
