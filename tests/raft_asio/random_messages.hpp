@@ -26,7 +26,7 @@ inline std::span<std::byte const> bytes_of(std::string_view text) {
 }
 
 inline bool equal(std::span<std::byte const> a, std::span<std::byte const> b) {
-    return std::ranges::equal(a, b);
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 /// Draws messages that a replica could send, of every kind, and owns what they borrow.
