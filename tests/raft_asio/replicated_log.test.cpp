@@ -31,8 +31,8 @@ class socket_site {
     using log_type = raft::server_log<testing::log_journal, raft_log::group_log, group_transport>;
 
     explicit socket_site(std::filesystem::path folder) : folder_{std::move(folder)} {
-        std::vector<network> held; // the ports, until all are found
         event_loop loop;
+        std::vector<network> held; // the ports, until all are found
         for (std::uint32_t id = 1; id <= size(); ++id) {
             auto opened = network::open(loop, {.self = raft::node_id{99}, .cluster_id = 5, .listen = "127.0.0.1:0"});
             REQUIRE(opened.has_value());
