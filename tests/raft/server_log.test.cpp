@@ -73,9 +73,9 @@ TEST_CASE("server log: a group of Raft servers is a replicated log") {
     CHECK_MESSAGE(wrong.empty(), (wrong.empty() ? "" : wrong.front()));
 }
 
-TEST_CASE("server log: the table of writers may be smaller than the number of those that ever wrote") {
-    server_log_config config = quick_snapshots();
-    config.writers_max = 4;
+TEST_CASE("server log: the table of writers may be too small for all that write") {
+    server_log_config config;
+    config.writers_max = 2; // and three write
     auto const wrong =
         testing::check_replicated_log([&](std::uint64_t seed) { return log_site{seed, config}; }, {.seeds = 20});
     CHECK_MESSAGE(wrong.empty(), (wrong.empty() ? "" : wrong.front()));

@@ -44,10 +44,10 @@ struct replica : raft::silent_log_observer {
     void append(std::uint64_t token, std::string_view text) {
         REQUIRE(log.append(token, bytes(text), time_point{}).has_value());
     }
-    /// Runs until `done`, for at most half a minute.
+    /// Runs until `done`, for at most a minute.
     template <class Done>
     bool run_until(Done done) {
-        auto const end = std::chrono::steady_clock::now() + 30s;
+        auto const end = std::chrono::steady_clock::now() + 60s;
         for (;;) {
             log.run(time_point{}, *this);
             if (done()) {
@@ -318,7 +318,7 @@ TEST_CASE("etcd log: speaks for a user where etcd asks who it is") {
     if (!real_etcd::is_there() || !has_program("etcdctl")) {
         HPCSCHED_SKIP("no etcd or etcdctl on the PATH (apt-get install etcd-server etcd-client)");
     }
-    real_etcd const etcd{1, {"--unsafe-no-fsync"}};
+    real_etcd const etcd{1, {"--unsafe-no-fsync", "--bcrypt-cost", "4"}};
     REQUIRE(etcd.control({"user", "add", "root:secret"}) == 0);
     REQUIRE(etcd.control({"user", "grant-role", "root", "root"}) == 0);
     REQUIRE(etcd.control({"auth", "enable"}) == 0);
