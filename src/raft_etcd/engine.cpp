@@ -175,14 +175,12 @@ asio::awaitable<void> engine::write() {
         asked_behind_ = *last_;
         in_doubt_ = true;
         auto const answer = co_await ask(writing_, next.request);
-        if (!answer) {
-            last_.reset();
-        } else if (answer->succeeded) {
+        if (answer && answer->succeeded) {
             in_doubt_ = false;
             raft::log_index const first = *last_ + 1;
             last_ = *last_ + next.count;
             got_in(next.count, first);
-        } else if (!settle(*answer)) {
+        } else if (!answer || !settle(*answer)) {
             last_.reset();
         }
     }

@@ -116,7 +116,7 @@ TEST_CASE("server log: an entry that a snapshot jumped over is told of all the s
     REQUIRE(log->append(1, bytes("second"), site.now()).has_value());
     log->run(site.now(), heard[follower]);
     site.wait();
-    site.disturb(2 * follower + 64 * 2997);
+    site.disturb(2 * follower + std::size_t{64} * 2997);
     auto* const leader = site.leader();
     std::size_t const leading = leader == site.find(0) ? 0 : (leader == site.find(1) ? 1 : 2);
     for (std::uint64_t token = 0; token < 100; ++token) {

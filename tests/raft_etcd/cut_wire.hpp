@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,9 +27,10 @@ class cut_wire {
     explicit cut_wire(std::uint16_t to) : to_{to}, listens_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
         sockaddr_in address = loopback(0);
         socklen_t size = sizeof address;
-        ::bind(listens_, reinterpret_cast<sockaddr*>(&address), size);
-        ::listen(listens_, 64);
-        ::getsockname(listens_, reinterpret_cast<sockaddr*>(&address), &size);
+        if (::bind(listens_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listens_, 64) != 0 ||
+            ::getsockname(listens_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+            throw std::runtime_error{"no port to listen on"};
+        }
         port_ = ntohs(address.sin_port);
         thread_ = std::thread{[this] { carry(); }};
     }
@@ -97,7 +99,9 @@ class cut_wire {
     pair take_one() const {
         pair p{::accept4(listens_, nullptr, nullptr, SOCK_CLOEXEC), ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address = loopback(to_);
-        ::connect(p.server, reinterpret_cast<sockaddr*>(&address), sizeof address);
+        if (::connect(p.server, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+            ::shutdown(p.client, SHUT_RDWR); // as if it were not there
+        }
         return p;
     }
     static bool move(pollfd const& from, int to) {

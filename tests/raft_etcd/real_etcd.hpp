@@ -23,8 +23,6 @@
 #include <utility>
 #include <vector>
 
-extern char** environ;
-
 namespace hpcsched::raft_etcd::test {
 
 /// A port of the loopback interface that was free a moment ago.
