@@ -176,7 +176,7 @@ class server {
         for (message const& m : out_.messages.items()) {
             transport_.send(m);
         }
-        for (log_index i = out_.committed_first; i != 0 && i <= out_.committed_last; ++i) {
+        for (log_index i = out_.committed_first; i != 0 && i <= out_.committed_last && !failed_; ++i) {
             apply(i);
         }
         for (read_outcome const& r : out_.reads.items()) {
@@ -202,9 +202,11 @@ class server {
             apply(replica_.log().at(index));
             return;
         }
-        auto const stored = storage_.read(index, 1, 0);
-        HPCSCHED_ASSERT(stored.has_value());
-        apply(stored->entries.front());
+        if (auto const stored = storage_.read(index, 1, 0)) {
+            apply(stored->entries.front());
+        } else {
+            (void)check(error{"entry " + std::to_string(index) + " is committed and cannot be read back from the log"});
+        }
     }
 
     void apply(entry const& e) {
