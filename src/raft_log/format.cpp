@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format.hpp"
 
-#include <boost/endian/conversion.hpp>
+#include "little_endian.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -15,19 +15,6 @@ namespace {
 
 constexpr std::uint64_t segment_magic = 0x474f'4c52'5343'5048U; // "HPCSRLOG"
 constexpr std::uint32_t batch_magic = 0x4854'4142U;             // "BATH"
-
-std::uint64_t get64(std::byte const* at) noexcept {
-    return boost::endian::load_little_u64(reinterpret_cast<unsigned char const*>(at));
-}
-std::uint32_t get32(std::byte const* at) noexcept {
-    return boost::endian::load_little_u32(reinterpret_cast<unsigned char const*>(at));
-}
-void put64(std::byte* at, std::uint64_t value) noexcept {
-    boost::endian::store_little_u64(reinterpret_cast<unsigned char*>(at), value);
-}
-void put32(std::byte* at, std::uint32_t value) noexcept {
-    boost::endian::store_little_u32(reinterpret_cast<unsigned char*>(at), value);
-}
 
 } // namespace
 

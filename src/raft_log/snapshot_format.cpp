@@ -4,9 +4,8 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/raft/membership.hpp>
 
-#include <boost/endian/conversion.hpp>
-
 #include "format.hpp"
+#include "little_endian.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -19,19 +18,6 @@ constexpr std::uint64_t snapshot_magic = 0x504e'5352'5343'5048U; // "HPCSRSNP"
 constexpr std::uint32_t frame_magic = 0x4d41'5246U;              // "FRAM"
 constexpr std::uint32_t trailer_magic = 0x4c49'4154U;            // "TAIL"
 constexpr std::size_t members_at = 64;
-
-std::uint64_t get64(std::byte const* at) noexcept {
-    return boost::endian::load_little_u64(reinterpret_cast<unsigned char const*>(at));
-}
-std::uint32_t get32(std::byte const* at) noexcept {
-    return boost::endian::load_little_u32(reinterpret_cast<unsigned char const*>(at));
-}
-void put64(std::byte* at, std::uint64_t value) noexcept {
-    boost::endian::store_little_u64(reinterpret_cast<unsigned char*>(at), value);
-}
-void put32(std::byte* at, std::uint32_t value) noexcept {
-    boost::endian::store_little_u32(reinterpret_cast<unsigned char*>(at), value);
-}
 
 std::uint64_t seed(std::uint64_t salt, std::uint64_t place) noexcept {
     return segment_key{0, salt}.at(place);
