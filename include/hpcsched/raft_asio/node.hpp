@@ -215,12 +215,16 @@ class node {
     };
     struct pending_read {
         std::uint64_t id = 0;
-        time_point until{};
         on_read done;
     };
     struct group_work {
         std::deque<pending_command> commands; // by index
-        std::deque<pending_read> reads;       // by time
+        std::deque<pending_read> reads;       // by id, and so by age
+    };
+    struct read_limit {
+        time_point at{};
+        raft::group_id group{};
+        std::uint64_t id = 0;
     };
     struct submission {
         raft::group_id group{};
@@ -248,6 +252,7 @@ class node {
     // on it, and those that depend on one are made only after it.
     time_point turn(time_point now) {
         in_turn_ = true;
+        give_up_reads(now);
         do {
             carry_out_later();
             propose_submissions(now);
@@ -257,7 +262,7 @@ class node {
         } while (failure_.empty() && (groups_.has_work() || !submissions_.empty() || !later_.empty()));
         network_.flush();
         in_turn_ = false;
-        return std::min(groups_.next_deadline(), give_up_reads(now));
+        return std::min(groups_.next_deadline(), read_limits_.empty() ? never : read_limits_.front().at);
     }
 
     void carry_out_later() {
@@ -411,16 +416,13 @@ class node {
         std::uint64_t const number = ++reads_begun_;
         time_point const now = event_loop::now();
         bool asked = false;
-        groups_.with(id, [&](server_type& s) {
-            works_[id].reads.push_back({number, saturating_add(now, config_.read_limit), done});
-            asked = s.read(number, now).has_value();
-        });
+        groups_.with(id, [&](server_type& s) { asked = s.read(number, now).has_value(); });
         if (!asked) {
-            if (auto const at = works_.find(id); at != works_.end() && !at->second.reads.empty()) {
-                at->second.reads.pop_back();
-            }
             done(nullptr);
+            return;
         }
+        works_[id].reads.push_back({number, std::move(done)});
+        read_limits_.push_back({saturating_add(now, config_.read_limit), id, number});
     }
 
     void on_read_ready(raft::group_id id, std::uint64_t number, bool confirmed) {
@@ -437,18 +439,13 @@ class node {
         }
     }
 
-    // A question to the leader, or its answer, can be lost. When to look again.
-    time_point give_up_reads(time_point now) {
-        time_point next = never;
-        for (auto& [id, work] : works_) {
-            while (!work.reads.empty() && work.reads.front().until <= now) {
-                pending_read const r = std::move(work.reads.front());
-                work.reads.pop_front();
-                r.done(nullptr);
-            }
-            next = work.reads.empty() ? next : std::min(next, work.reads.front().until);
+    // A question to the leader, or its answer, can be lost.
+    void give_up_reads(time_point now) {
+        while (!read_limits_.empty() && read_limits_.front().at <= now) {
+            read_limit const over = read_limits_.front();
+            read_limits_.pop_front();
+            on_read_ready(over.group, over.id, false); // if it is still waited for
         }
-        return next;
     }
 
     // --- clients --------------------------------------------------------------------------------------------------
@@ -622,6 +619,7 @@ class node {
     group_set groups_;
     std::vector<peer> peers_;
     std::unordered_map<raft::group_id, group_work> works_; // of groups that were asked something
+    std::deque<read_limit> read_limits_;                   // of reads that were begun, answered or not
     std::vector<submission> submissions_;
     std::vector<std::function<void()>> later_;
     raft::byte_buffer framed_;
