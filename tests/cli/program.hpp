@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_TESTS_CLI_PROGRAM_HPP
 #define HPCSCHED_TESTS_CLI_PROGRAM_HPP
 
-#include "experiment/temporary_folder.hpp"
+#include "temporary_folder.hpp"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>

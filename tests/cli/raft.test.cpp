@@ -2,14 +2,14 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
+#include "free_ports.hpp"
 #include "program.hpp"
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -45,23 +45,11 @@ TEST_CASE("raft: torture prints the same as JSON, and the same for the same seed
 
 namespace {
 
-std::string three_free_ports() {
+std::string three_on_free_ports() {
     std::string list;
-    std::vector<int> held;
-    for (int i = 1; i <= 3; ++i) {
-        int const s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const generic = reinterpret_cast<sockaddr*>(&address);
-        REQUIRE(::bind(s, generic, size) == 0);
-        REQUIRE(::getsockname(s, generic, &size) == 0);
-        held.push_back(s);
-        list += (i > 1 ? "," : "") + std::to_string(i) + "=127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    }
-    for (int const s : held) {
-        ::close(s);
+    for (std::uint16_t const port : free_ports(3)) {
+        char const id = static_cast<char>('1' + std::ranges::count(list, '='));
+        list += (list.empty() ? "" : ",") + std::string{id} + "=127.0.0.1:" + std::to_string(port);
     }
     return list;
 }
@@ -87,7 +75,7 @@ struct three_nodes {
         }
     }
 
-    std::string list = three_free_ports();
+    std::string list = three_on_free_ports();
     std::array<program, 3> nodes;
 };
 

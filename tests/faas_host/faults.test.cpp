@@ -7,9 +7,9 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
-#include "experiment/temporary_folder.hpp"
 #include "running_host.hpp"
 #include "skip.hpp"
+#include "temporary_folder.hpp"
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -3,10 +3,10 @@
 // The live page in headless Chromium, served by a real host.
 #include <doctest/doctest.h>
 
-#include "experiment/temporary_folder.hpp"
 #include "page/browser.hpp"
 #include "running_host.hpp"
 #include "skip.hpp"
+#include "temporary_folder.hpp"
 
 #include <string>
 

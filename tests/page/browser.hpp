@@ -7,7 +7,7 @@
 #include <boost/json/value.hpp>
 #include <doctest/doctest.h>
 
-#include "experiment/temporary_folder.hpp"
+#include "temporary_folder.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -4,8 +4,9 @@
 
 #include <doctest/doctest.h>
 
-#include "experiment/temporary_folder.hpp"
+#include "free_ports.hpp"
 #include "register_service.hpp"
+#include "temporary_folder.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -67,16 +68,9 @@ class cluster {
   public:
     explicit cluster(std::uint32_t founders = 3, std::uint32_t spares = 0, std::uint32_t groups = 1)
         : groups_{groups}, running_(founders + spares) {
-        {
-            event_loop loop; // the ports are held until all are found
-            std::vector<network> held;
-            for (std::uint32_t i = 1; i <= founders + spares; ++i) {
-                auto opened =
-                    network::open(loop, {.self = raft::node_id{99}, .cluster_id = 77, .listen = "127.0.0.1:0"});
-                REQUIRE(opened.has_value());
-                all_.push_back({raft::node_id{i}, "127.0.0.1:" + std::to_string(opened->port())});
-                held.push_back(std::move(*opened));
-            }
+        for (std::uint16_t const port : hpcsched::test::free_ports(founders + spares)) {
+            raft::node_id const next{static_cast<std::uint32_t>(all_.size() + 1)};
+            all_.push_back({next, "127.0.0.1:" + std::to_string(port)});
         }
         for (std::uint32_t i = 1; i <= founders; ++i) {
             founders_.push_back(raft::node_id{i});
@@ -352,6 +346,25 @@ TEST_CASE("node: many groups share the connections and the log, each has a leade
     for (std::uint32_t g = 1; g <= groups; ++g) {
         CHECK(read(first, 1, raft::group_id{g}) == g);
     }
+}
+
+TEST_CASE("node: the heartbeats of many groups go in few frames") {
+    constexpr std::uint32_t groups = 200;
+    cluster all{3, 0, groups};
+    client to = all.ask();
+    for (std::uint32_t g = 1; g <= groups; ++g) {
+        writer const led{to, raft::group_id{g}};
+    }
+    auto const sent = [&] {
+        return all.at(1).on_its_thread<network_statistics>(
+            [](service_node& n, std::promise<network_statistics>& p) { p.set_value(n.network().statistics()); });
+    };
+    auto const before = sent();
+    network_statistics after = sent();
+    while (after.messages_sent < before.messages_sent + std::uint64_t{20} * groups) {
+        after = sent();
+    }
+    CHECK(after.messages_sent - before.messages_sent > 5 * (after.frames_sent - before.frames_sent));
 }
 
 } // namespace

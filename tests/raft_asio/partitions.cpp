@@ -11,6 +11,7 @@
 #include <hpcsched/raft_sim/linearizability.hpp>
 
 #include "register_service.hpp"
+#include "temporary_folder.hpp"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -345,14 +346,13 @@ int campaign(duration length, std::uint64_t seed) {
         std::printf("skipped: %s\n", why->c_str());
         return 0;
     }
-    std::string pattern = (std::filesystem::temp_directory_path() / "partitions-XXXXXX").string();
-    std::filesystem::path const folder = ::mkdtemp(pattern.data());
+    hpcsched::test::temporary_folder const folder;
     std::size_t faults = 0;
     std::size_t failed_tools = 0;
     bool died = false;
     std::vector<observed_operation> history;
     {
-        machines all{folder};
+        machines all{folder.path()};
         std::atomic<bool> ended{false};
         std::vector<std::unique_ptr<register_client>> clients;
         std::vector<std::jthread> threads;
@@ -373,7 +373,6 @@ int campaign(duration length, std::uint64_t seed) {
             history.insert(history.end(), c->history().begin(), c->history().end());
         }
     }
-    std::filesystem::remove_all(folder);
     auto const unknown = static_cast<std::size_t>(std::ranges::count(history, never, &observed_operation::returned));
     auto const verdict = raft_sim::check_registers(history);
     char const* const said = verdict == raft_sim::verdict::linearizable ? "linearizable"

@@ -7,7 +7,8 @@
 
 #include <doctest/doctest.h>
 
-#include "experiment/temporary_folder.hpp"
+#include "free_ports.hpp"
+#include "temporary_folder.hpp"
 
 #include <array>
 #include <chrono>
@@ -31,13 +32,9 @@ class socket_site {
     using log_type = raft::server_log<testing::log_journal, raft_log::group_log, group_transport>;
 
     explicit socket_site(std::filesystem::path folder) : folder_{std::move(folder)} {
-        event_loop loop;
-        std::vector<network> held; // the ports, until all are found
-        for (std::uint32_t id = 1; id <= size(); ++id) {
-            auto opened = network::open(loop, {.self = raft::node_id{99}, .cluster_id = 5, .listen = "127.0.0.1:0"});
-            REQUIRE(opened.has_value());
-            nodes_.push_back({raft::node_id{id}, "127.0.0.1:" + std::to_string(opened->port())});
-            held.push_back(std::move(*opened));
+        for (std::uint16_t const port : hpcsched::test::free_ports(size())) {
+            raft::node_id const next{static_cast<std::uint32_t>(nodes_.size() + 1)};
+            nodes_.push_back({next, "127.0.0.1:" + std::to_string(port)});
         }
     }
 

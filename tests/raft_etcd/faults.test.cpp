@@ -7,6 +7,7 @@
 #include "cut_wire.hpp"
 #include "real_etcd.hpp"
 #include "skip.hpp"
+#include "temporary_folder.hpp"
 #include <poll.h>
 
 #include <algorithm>
@@ -342,8 +343,8 @@ TEST_CASE("etcd log: speaks TLS with a certificate of its own") {
     if (!real_etcd::is_there() || !has_program("openssl")) {
         HPCSCHED_SKIP("no etcd or openssl on the PATH (apt-get install etcd-server openssl)");
     }
-    std::string folder = "/tmp/hpcsched-etcd-tls-XXXXXX";
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    hpcsched::test::temporary_folder const made;
+    std::string const folder = made.path();
     auto const openssl = [&](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "openssl");
         REQUIRE(process{arguments, folder + "/openssl.log"}.wait() == 0);
@@ -379,7 +380,6 @@ TEST_CASE("etcd log: speaks TLS with a certificate of its own") {
         config.key = folder + "/none.key";
         CHECK(etcd_link::open(config).error().message.find("none.key") != std::string::npos);
     }
-    std::filesystem::remove_all(folder);
 }
 
 } // namespace hpcsched::raft_etcd::test

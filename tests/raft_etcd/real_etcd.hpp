@@ -2,6 +2,8 @@
 #ifndef HPCSCHED_TESTS_RAFT_ETCD_REAL_ETCD_HPP
 #define HPCSCHED_TESTS_RAFT_ETCD_REAL_ETCD_HPP
 
+#include "free_ports.hpp"
+#include "temporary_folder.hpp"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -25,20 +27,8 @@
 
 namespace hpcsched::raft_etcd::test {
 
-/// A port of the loopback interface that was free a moment ago.
 inline std::uint16_t free_port() {
-    int const s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    bool const good = ::bind(s, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                      ::getsockname(s, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    ::close(s);
-    if (!good) {
-        throw std::runtime_error{"no free port"};
-    }
-    return ntohs(address.sin_port);
+    return hpcsched::test::free_ports(1).front();
 }
 
 /// Whether something accepts connections there.
@@ -122,11 +112,6 @@ class real_etcd {
   public:
     explicit real_etcd(std::size_t members = 1, std::vector<std::string> options = {}, std::string scheme = "http")
         : options_{std::move(options)}, scheme_{std::move(scheme)} {
-        std::string folder = (std::filesystem::temp_directory_path() / "hpcsched-etcd-XXXXXX").string();
-        if (::mkdtemp(folder.data()) == nullptr) {
-            throw std::runtime_error{"no temporary folder"};
-        }
-        folder_ = folder;
         for (std::size_t i = 0; i < members; ++i) {
             members_.push_back({free_port(), free_port(), {}});
         }
@@ -139,11 +124,7 @@ class real_etcd {
     }
     real_etcd(real_etcd const&) = delete;
     real_etcd& operator=(real_etcd const&) = delete;
-    ~real_etcd() {
-        members_.clear();
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
+    ~real_etcd() = default;
 
     static bool is_there() { return has_program("etcd"); }
 
@@ -159,8 +140,6 @@ class real_etcd {
         }
         return out;
     }
-    [[nodiscard]] std::filesystem::path const& folder() const { return folder_; }
-
     void kill(std::size_t i) { members_[i].runs.kill(); }
     void signal(std::size_t i, int number) const { members_[i].runs.signal(number); }
     void begin(std::size_t i) {
@@ -215,7 +194,7 @@ class real_etcd {
 
     std::vector<std::string> options_;
     std::string scheme_;
-    std::filesystem::path folder_;
+    hpcsched::test::temporary_folder folder_; // outlives the processes
     std::vector<member> members_;
 };
 

@@ -3,9 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include "../experiment/temporary_folder.hpp"
 #include "disk_journal.hpp"
 #include "skip.hpp"
+#include "temporary_folder.hpp"
 #include <sys/mount.h>
 #include <unistd.h>
 

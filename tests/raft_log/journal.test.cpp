@@ -5,9 +5,9 @@
 
 #include <doctest/doctest.h>
 
-#include "../experiment/temporary_folder.hpp"
 #include "journals.hpp"
 #include "skip.hpp"
+#include "temporary_folder.hpp"
 #include <malloc.h>
 #include <poll.h>
 

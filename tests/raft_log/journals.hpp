@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include "temporary_folder.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -20,23 +22,18 @@
 namespace hpcsched::test {
 
 /// A folder of its own in memory, where there is one: what is tested there is not the disk.
-class memory_folder {
+class memory_folder : public temporary_folder {
   public:
-    memory_folder() {
-        std::error_code none;
-        std::filesystem::path const shared{"/dev/shm"};
-        auto const base = std::filesystem::is_directory(shared, none) ? shared : std::filesystem::temp_directory_path();
-        std::string pattern = (base / "hpcsched-test-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    memory_folder(memory_folder const&) = delete;
-    memory_folder& operator=(memory_folder const&) = delete;
-    ~memory_folder() { std::filesystem::remove_all(path_); }
+    memory_folder() : temporary_folder{memory()} {}
 
-    [[nodiscard]] std::filesystem::path const& path() const noexcept { return path_; }
+    [[nodiscard]] std::filesystem::path path() const { return temporary_folder::path(); }
 
   private:
-    std::filesystem::path path_;
+    static std::filesystem::path memory() {
+        std::error_code none;
+        std::filesystem::path const shared{"/dev/shm"};
+        return std::filesystem::is_directory(shared, none) ? shared : std::filesystem::temp_directory_path();
+    }
 };
 
 /// The value of what cannot fail here.
