@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 namespace hpcsched::experiment_linux::detail {
 
@@ -48,12 +49,23 @@ burner burner::calibrated() {
 }
 
 void burner::burn_until(duration cpu_time) const noexcept {
-    // Half of what is left each time, and never more than a few ticks: a processor that has become slower, by up to
-    // half, does not overshoot, and one that was measured wrong not by much.
+    // A first step of an eighth shows how fast the processor is now, for it may be slower by far than it was when it
+    // was measured: its sibling is busy, or its hypervisor is. Then half of what is left each time, and never more than
+    // a few ticks, so that one that becomes slower within a step, by up to half, does not overshoot.
     constexpr duration longest{20'000'000};
-    for (duration left = cpu_time - own_cpu_time(); left > duration{0}; left = cpu_time - own_cpu_time()) {
-        double const nanoseconds = static_cast<double>(std::min(left / 2, longest).count());
-        turn(std::max<std::int64_t>(static_cast<std::int64_t>(turns_per_nanosecond_ * nanoseconds), 100));
+    constexpr duration shows_the_speed{100'000}; // of less, the question to the clock would be a good part
+    double speed = turns_per_nanosecond_;
+    duration used = own_cpu_time();
+    for (int share = 8; used < cpu_time; share = 2) {
+        duration const aim = std::min((cpu_time - used) / share, longest);
+        auto const turns =
+            std::max<std::int64_t>(static_cast<std::int64_t>(speed * static_cast<double>(aim.count())), 100);
+        turn(turns);
+        duration const before = std::exchange(used, own_cpu_time());
+        if (used - before >= shows_the_speed) {
+            double const seen = static_cast<double>(turns) / static_cast<double>((used - before).count());
+            speed = std::min(seen, turns_per_nanosecond_); // none is faster than the fastest: the clock was late
+        }
     }
 }
 

@@ -13,15 +13,19 @@ namespace hpcsched::experiment_linux::detail {
 /// functions do not. So the time passes in the loop, and the clock is asked now and then, more often towards the end.
 class burner {
   public:
+    /// With a loop of a known speed, in turns a nanosecond. One that is higher than the processor's is found out.
+    explicit burner(double turns_per_nanosecond) noexcept : turns_per_nanosecond_{turns_per_nanosecond} {}
+
     /// Measures the loop. \complexity some 20 ms of CPU time
     [[nodiscard]] static burner calibrated();
+
+    [[nodiscard]] double turns_per_nanosecond() const noexcept { return turns_per_nanosecond_; }
 
     /// Does what the invocation does: its service time on the CPU, and its sleeps in between. For a fresh process: its
     /// CPU clock begins near 0.
     void run(workload::invocation const& what) const noexcept;
 
   private:
-    explicit burner(double turns_per_nanosecond) noexcept : turns_per_nanosecond_{turns_per_nanosecond} {}
     void burn_until(duration cpu_time) const noexcept;
 
     double turns_per_nanosecond_;
