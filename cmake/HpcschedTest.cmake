@@ -5,7 +5,7 @@ include(doctest)
 # [LABELS <label>] [LINK <target>...]). ALONE: no other test runs meanwhile. Each TEST_CASE is a test of CTest,
 # `<component>.<name of the case>`; one that prints "skipped: <reason>" (tests/skip.hpp) is counted as skipped.
 #
-# Tests are built with -O1: half of the build is theirs, little of the running time, and they take a third longer at -O3.
+# Tests are built with -O1: half of the build is theirs and little of the running time, and -O3 takes a third longer.
 function(hpcsched_test component)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "LABELS" "LINK")
   set(target test_${component})
