@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "failure.hpp"
 #include "raft_bench.hpp"
+#include "raft_bench_bare.hpp"
 #include "values.hpp"
 #include <unistd.h>
 
@@ -50,7 +51,7 @@ load_settings settings(arguments const& given) {
     }
     s.bytes = or_fail(parse_count(given.one("--bytes", "256"), 80, 1U << 19U), exit_code::usage, "--bytes: ");
     s.length = or_fail(parse_duration(given.one("--time", "5s")), exit_code::usage, "--time: ");
-    s.spin = or_fail(parse_duration(given.one("--spin", "0")), exit_code::usage, "--spin: ");
+    s.spin = or_fail(parse_duration(given.one("--spin", "100us")), exit_code::usage, "--spin: ");
     s.folder = given.one("--data");
     std::string const timeout = given.one("--election-timeout", given.has("--failover") ? "150ms" : "1s");
     s.node.replica.election_timeout = or_fail(parse_duration(timeout), exit_code::usage, "--election-timeout: ");
@@ -68,7 +69,7 @@ load_settings settings(arguments const& given) {
                       "--flush",
                       flush,
                       "--spin",
-                      given.one("--spin", "0"),
+                      given.one("--spin", "100us"),
                       "--snapshot-every",
                       "1000000"};
     if (!s.node.log.sync) {
@@ -81,7 +82,7 @@ load_settings settings(arguments const& given) {
     return s;
 }
 
-void print(std::vector<load_result> const& results, bool json) {
+void print(std::vector<load_result> const& results, bare_exchange const& bare, bool json) {
     if (json) {
         boost::json::array all;
         for (load_result const& r : results) {
@@ -93,7 +94,14 @@ void print(std::vector<load_result> const& results, bool json) {
                                               {"max_us", r.latency.max_us},
                                               {"lost", r.lost}});
         }
-        std::cout << boost::json::serialize(all) << '\n';
+        auto const exchange = [](latency_summary const& l) {
+            return boost::json::object{{"p50_us", l.p50_us}, {"p99_us", l.p99_us}};
+        };
+        std::cout << boost::json::serialize(boost::json::object{
+                         {"loads", std::move(all)},
+                         {"bare_exchange",
+                          {{"sleeping", exchange(bare.sleeping)}, {"looking", exchange(bare.looking)}}}})
+                  << '\n';
         return;
     }
     std::cout << "clients  commits/s   p50 us   p99 us p99.9 us   max us\n" << std::fixed << std::setprecision(0);
@@ -102,6 +110,9 @@ void print(std::vector<load_result> const& results, bool json) {
                   << r.latency.p50_us << std::setprecision(0) << std::setw(9) << r.latency.p99_us << std::setw(9)
                   << r.latency.p999_us << std::setw(9) << r.latency.max_us << '\n';
     }
+    std::cout << std::setprecision(1) << "Beside it, the first answer of two processes that only answer: p50 "
+              << bare.sleeping.p50_us << " us where they sleep in between, " << bare.looking.p50_us
+              << " us where they keep looking.\n";
 }
 
 exit_code print(failover_result r, bool json) {
@@ -163,7 +174,9 @@ exit_code bench(arguments const& given) {
         print(bench_idle(s, groups, s.length * 4), json);
         return exit_code::success;
     }
-    print(given.has("--remote") ? bench_from_outside(s) : bench_in_leader(s), json);
+    s.progress("the bare exchange ...");
+    bare_exchange const bare = measure_bare_exchange(s.bytes, std::min(s.length, from_seconds(1)));
+    print(given.has("--remote") ? bench_from_outside(s) : bench_in_leader(s), bare, json);
     return exit_code::success;
 }
 
@@ -182,7 +195,8 @@ command_spec raft_bench_command() {
                          "Options", value_completion::one_of({"thread", "io_uring", "inline"})},
                         {"--data", "DIR", "below which the logs go [default: the system's temporary folder]", "Options",
                          value_completion::folder()},
-                        {"--spin", "TIME", "each process looks for work this long before it sleeps [default: 0]"},
+                        {"--spin", "TIME",
+                         "each process looks for work so long before it sleeps, see serve [default: 100us]"},
                         {"--election-timeout", "TIME", "[default: 1s; 150ms with --failover]"},
                         {"--failover", "N", "kill N leaders under load instead"},
                         {"--idle-groups", "N", "measure N groups at rest instead"},

@@ -99,7 +99,7 @@ exit_code serve(arguments const& given) {
         }
     };
     raft_asio::event_loop loop;
-    loop.set_spin(or_fail(parse_duration(given.one("--spin", "0")), exit_code::usage, "--spin: "));
+    loop.set_spin(or_fail(parse_duration(given.one("--spin", "100us")), exit_code::usage, "--spin: "));
     signals const ends_by{loop};
     auto const node = or_fail(
         machine_node::open(loop, config, [](raft::group_id /*group*/) { return machine{raft::key_value_store{}}; }),

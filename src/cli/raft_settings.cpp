@@ -101,7 +101,7 @@ std::vector<option_spec> node_options() {
         {"--lease-reads", "", "answer reads without asking the others, trusting clocks to drift less than a tenth"},
         {"--snapshot-every", "N", "entries after which the state is saved and the log cut, 0: never [default: 10000]"},
         {"--quiesce-after", "TIME", "let a group that has nothing to do rest after this, 0: never [default: 0]"},
-        {"--spin", "TIME", "look for work this long before sleeping: lower latency, a busy core [default: 0]"},
+        {"--spin", "TIME", "where work usually comes sooner than this, look for it before sleeping [default: 100us]"},
         {"--no-sync", "", "do not wait for the disk: what was acknowledged can be lost when machines fail", "Log"},
         {"--direct", "", "write past the page cache (O_DIRECT)", "Log"},
         {"--flush", "HOW", "thread, io_uring or inline [default: thread]", "Log",

@@ -6,6 +6,7 @@
 
 #include "loop_state.hpp"
 #include <fcntl.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
@@ -44,21 +45,30 @@ bool loop_state::look_for_a_while(time_point deadline) {
         if (context.poll_one() != 0) {
             return true;
         }
+        ::sched_yield(); // who has work to do goes first: it may be what is waited for
     } while (event_loop::now() < until);
     return false;
+}
+
+// Long waits count no more than is needed to tell them from short ones, or one pause would outweigh a burst.
+void loop_state::note_wait(duration lasted) {
+    duration const counted = std::min(lasted, 4 * spin);
+    usual_wait_ = usual_wait_ == unlimited ? counted : usual_wait_ + (counted - usual_wait_) / 8;
 }
 
 void loop_state::wait(time_point deadline) {
     // One who never stops talking must not keep the host from its turn.
     constexpr std::size_t handlers_max = 1024;
 
-    if (spin == duration{} || !look_for_a_while(deadline)) {
+    time_point const from = event_loop::now();
+    if (spin == duration{} || usual_wait_ > spin || !look_for_a_while(deadline)) {
         if (deadline == never) {
             context.run_one();
         } else {
             context.run_one_until(std::chrono::steady_clock::time_point{deadline.time_since_epoch()});
         }
     }
+    note_wait(event_loop::now() - from);
     for (std::size_t i = 0; i < handlers_max && context.poll_one() != 0; ++i) {
     }
 }

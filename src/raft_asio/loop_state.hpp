@@ -34,7 +34,7 @@ class loop_state {
     asio::io_context context{1};
 
     std::function<time_point(time_point)> on_turn;
-    duration spin{};
+    duration spin = event_loop::default_spin;
     std::map<int, std::shared_ptr<watched>> watches;
     std::atomic<bool> stopping{false};
 
@@ -49,6 +49,7 @@ class loop_state {
 
   private:
     bool look_for_a_while(time_point deadline);
+    void note_wait(duration lasted);
 
     struct work_after_turn {
         void const* who = nullptr;
@@ -57,6 +58,7 @@ class loop_state {
 
     asio::executor_work_guard<asio::io_context::executor_type> open_{context.get_executor()};
     std::vector<work_after_turn> after_turn_;
+    duration usual_wait_ = unlimited; // how long nothing was ready: a moving mean
 };
 
 } // namespace hpcsched::raft_asio::detail

@@ -134,11 +134,16 @@ TEST_CASE("raft: the benchmark measures a cluster of three processes, as a table
     CHECK(table.err == "");
     CHECK(table.status == 0);
     CHECK(table.out.find("clients  commits/s   p50 us") == 0);
+    CHECK(table.out.find("Beside it, the first answer of two processes that only answer: p50 ") != std::string::npos);
     finished_program const json = run({"--json", "--remote"});
     CHECK(json.status == 0);
-    auto const rows = boost::json::parse(json.out).as_array();
+    auto const document = boost::json::parse(json.out).as_object();
+    auto const& rows = document.at("loads").as_array();
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].as_object().at("commits_per_second").as_double() > 0);
+    for (char const* const how : {"sleeping", "looking"}) {
+        CHECK(document.at("bare_exchange").as_object().at(how).as_object().at("p50_us").as_double() > 0);
+    }
 }
 
 TEST_CASE("raft: the leader is killed under load, and nothing is lost or done twice") {

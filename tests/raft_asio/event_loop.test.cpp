@@ -3,12 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <thread>
 #include <vector>
 
@@ -104,6 +106,32 @@ TEST_SUITE("event_loop") {
             others.clear();
             CHECK(started == 3);
         }
+    }
+
+    TEST_CASE("event_loop: where work comes seldom it sleeps, however long it may look for it") {
+        event_loop loop;
+        loop.set_spin(2ms);
+        int seen = 0; // the loop's own
+        std::atomic<int> asked{1};
+        std::jthread const other{[&] {
+            for (int i = 0; i < 100; ++i) {
+                asked.wait(i);
+                (void)::poll(nullptr, 0, 6); // the pause is what is tested
+                loop.post([&, i] {
+                    seen = i + 1;
+                    asked.store(i + 2);
+                    asked.notify_one();
+                });
+            }
+        }};
+        loop.set_on_turn([](time_point) { return never; });
+        timespec from{};
+        timespec to{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        CHECK(loop.run_until([&] { return seen == 100; }, event_loop::now() + 20s));
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+        // A look before each sleep would take 200 ms.
+        CHECK(std::chrono::seconds{to.tv_sec - from.tv_sec} + duration{to.tv_nsec - from.tv_nsec} < 100ms);
     }
 
     TEST_CASE("event_loop: runs again after it was stopped") {

@@ -4,6 +4,7 @@
 
 #include <hpcsched/core/time.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -23,6 +24,8 @@ class loop_state;
 ///                from any thread
 class event_loop {
   public:
+    static constexpr duration default_spin = std::chrono::microseconds{100};
+
     event_loop();
     event_loop(event_loop const&) = delete;
     event_loop& operator=(event_loop const&) = delete;
@@ -41,8 +44,9 @@ class event_loop {
     /// Carries `work` out on the loop's thread, in its next turn.
     void post(std::function<void()> work);
 
-    /// How long to look for work again and again before the thread sleeps: lower latency, for a core in use. 0, the
-    /// default: not at all.
+    /// How long to look for work again and again before the thread sleeps, where work usually comes sooner than that: a
+    /// sleeping thread is woken tens of microseconds later than one that looks. Whoever else wants the core has it
+    /// meanwhile, and a loop to which little happens sleeps at once. 0: never look, always sleep.
     void set_spin(duration spin);
 
     [[nodiscard]] static time_point now() noexcept;
