@@ -175,6 +175,9 @@ TEST_CASE("golden: a command that is sent again is carried out once") {
 TEST_CASE("golden: a witness votes, stores no commands and never leads") {
     check_script("witness");
 }
+TEST_CASE("golden: a witness is sent only what its leader cannot lose") {
+    check_script("witness_leader_crash");
+}
 TEST_CASE("golden: proposals beyond the quota are refused") {
     check_script("quota");
 }

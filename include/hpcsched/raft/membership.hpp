@@ -30,7 +30,8 @@ struct member {
     bool votes = true;             ///< in the configuration that is coming, or the only one
     bool voted = false;            ///< in the configuration that is going; set in a joint one only
     bool stays_as_learner = false; ///< loses its vote when the joint configuration ends, and stays
-    bool witness = false;          ///< votes and stores which entries there are, not what they hold; never leads
+    bool witness = false;          ///< votes and stores which entries there are, not what they hold; never leads, and
+                                   ///< is sent only what is durable at its leader
     std::uint8_t priority = 1;     ///< higher ones stand for election earlier
 
     friend bool operator==(member const&, member const&) = default;

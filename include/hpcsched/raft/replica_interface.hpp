@@ -214,6 +214,7 @@ class replica {
     void commit_by_majority(time_point now);
     void after_commit(time_point now);
     void send_entries(ready& out);
+    [[nodiscard]] log_index last_to_send(std::size_t at) const noexcept;
     bool send_one(std::size_t at, ready& out);
     void tell_commit(std::size_t at, ready& out);
     void send_heartbeats(time_point now, ready& out);

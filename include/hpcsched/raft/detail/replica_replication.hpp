@@ -112,11 +112,17 @@ inline void replica::send_entries(ready& out) {
             }
             continue;
         }
-        while (p.next <= window_.last_index() && p.next - 1 - p.match < config_.inflight_entries_max &&
+        while (p.next <= last_to_send(i) && p.next - 1 - p.match < config_.inflight_entries_max &&
                window_.bytes_between(p.match, p.next - 1) < config_.inflight_bytes_max && send_one(i, out)) {
         }
         tell_commit(i, out);
     }
+}
+
+// A witness gets what is durable here and no more. Were it the only one that had an entry, it would grant no vote to
+// those that can lead, and could not lead itself.
+inline log_index replica::last_to_send(std::size_t at) const noexcept {
+    return members_.members()[at].witness ? durable_ : window_.last_index();
 }
 
 // One message with the entries that come next, or none of them where there are no more. Whether it could be sent: what
@@ -132,13 +138,15 @@ inline bool replica::send_one(std::size_t at, ready& out) {
         }
         return false;
     }
+    log_index const last = last_to_send(at);
     append_request request{.previous_index = p.next - 1,
                            .previous_term = *previous_term,
                            .commit = commit_,
                            .round = round_,
                            .without_commands = to.witness};
-    if (p.next <= window_.last_index()) {
-        request.entries = window_.view(p.next, config_.append_entries_max, config_.append_bytes_max);
+    if (p.next <= last) {
+        auto const count = static_cast<std::size_t>(std::min<log_index>(config_.append_entries_max, last + 1 - p.next));
+        request.entries = window_.view(p.next, count, config_.append_bytes_max);
     }
     send(out, to.id, request);
     log_index const sent = p.next - 1 + request.entries.size();
@@ -265,9 +273,11 @@ inline void replica::fetched(node_id peer, log_term previous_term, std::span<ent
     }
     detail::progress& p = peers_[at];
     p.fetching = false;
-    if (entries.empty() || entries.front().index != p.next || p.state == detail::send_state::snapshot) {
+    if (entries.empty() || entries.front().index != p.next || last_to_send(at) < p.next ||
+        p.state == detail::send_state::snapshot) {
         return;
     }
+    entries = entries.first(std::min<std::size_t>(entries.size(), last_to_send(at) + 1 - p.next));
     append_request const request{.previous_index = p.next - 1,
                                  .previous_term = previous_term,
                                  .commit = commit_,
