@@ -33,6 +33,7 @@ using raft_log::detail::open_mode;
 /// * A crash of the machine keeps what was synced. Of other writes any sectors of 512 bytes survive, one of them in
 ///   part, in no order; of changes of names, some prefix since the directory was last synced.
 /// * A crash of the process keeps what was written.
+/// * While it is full, files do not grow and none is made.
 /// * The k-th operation fails as one is told: a write may have done a part of its work. After a sync that failed, the
 ///   cache still shows what was written, a later sync succeeds, and the disk never gets it.
 ///
@@ -43,6 +44,7 @@ class faulty_disk {
     std::uint64_t fail_at = 0;    ///< the operation that fails; 0: none
     bool dies = false;            ///< the process ends with it, instead
     int fail_with = EIO;
+    bool full = false;
     std::string failed{}; ///< what it was
 
     /// The process ends in the middle of one of the next operations.
@@ -143,6 +145,9 @@ class faulty_file final : public file {
         if (gone()) {
             return failed("write", ESRCH);
         }
+        if (disk_->full && offset + bytes.size() > content_size()) {
+            return failed("write", ENOSPC);
+        }
         bool const fails = disk_->fails("write " + name_);
         put({false,
              offset,
@@ -191,6 +196,9 @@ class faulty_file final : public file {
         content_->pending.push_back(std::move(c));
     }
     result<void> resize(char const* what, std::uint64_t size) {
+        if (disk_->full && size > content_size()) {
+            return failed(what, ENOSPC);
+        }
         if (gone() || disk_->fails(std::string{what} + " " + name_)) {
             return failed(what, gone() ? ESRCH : disk_->fail_with);
         }
@@ -215,6 +223,10 @@ class faulty_files final : public file_system {
         auto at = disk_->now.find(name);
         if (mode == open_mode::create) {
             if (at == disk_->now.end()) {
+                if (disk_->full) {
+                    return error{"cannot make '" + name +
+                                 "': " + std::error_code{ENOSPC, std::generic_category()}.message()};
+                }
                 at = disk_->now.emplace(name, std::make_shared<faulty_disk::content>()).first;
                 disk_->changed_names();
             }

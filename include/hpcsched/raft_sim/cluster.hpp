@@ -106,14 +106,18 @@ class note_taker {
 /// checked after every step. Events of the same time are in this order: timers, disks, network; then as they were
 /// scheduled.
 ///
+/// `Disk` is what is left of a server when it crashes, with the members of `simulated_disk`; `Disk::log` is a log
+/// storage on it. A disk whose log cannot be opened for good is `lost()`, and its server does not start again.
+///
 /// Equal configurations, seeds and calls give equal runs, to the bit.
 /// \thread_safety none
-class cluster {
+template <class Disk>
+class basic_cluster {
   public:
     using machine = raft::sessions<register_machine>;
-    using server = raft::server<machine, disk_log, detail::outbox, detail::note_taker>;
+    using server = raft::server<machine, typename Disk::log, detail::outbox, detail::note_taker>;
 
-    cluster(cluster_config const& config, std::uint64_t seed)
+    basic_cluster(cluster_config const& config, std::uint64_t seed)
         : config_{config}, seed_{seed}, network_dice_{seed, "network"}, disk_dice_{seed, "disk"},
           crash_dice_{seed, "crash"} {
         std::vector<raft::node_id> founders;
@@ -125,7 +129,7 @@ class cluster {
         auto const most = static_cast<std::uint64_t>(config.skew_ppm_max);
         for (std::size_t i = 0; i < count; ++i) {
             node& n = nodes_.emplace_back();
-            n.disk = simulated_disk{i < config.founders ? raft::membership{founders} : raft::membership{}};
+            n.disk = Disk{i < config.founders ? raft::membership{founders} : raft::membership{}};
             n.skew_ppm = static_cast<std::int32_t>(skews.below(2 * most + 1)) - config.skew_ppm_max;
         }
         cuts_.assign(count * count, false);
@@ -133,9 +137,9 @@ class cluster {
             start(i);
         }
     }
-    cluster(cluster const&) = delete;
-    cluster& operator=(cluster const&) = delete;
-    ~cluster() = default;
+    basic_cluster(basic_cluster const&) = delete;
+    basic_cluster& operator=(basic_cluster const&) = delete;
+    ~basic_cluster() = default;
 
     [[nodiscard]] time_point now() const noexcept { return now_; }
     [[nodiscard]] time_point next_time() const noexcept { return queue_.next_time(); }
@@ -244,7 +248,7 @@ class cluster {
         config_.network.loss = {};
         config_.network.duplicate = {};
     }
-    [[nodiscard]] simulated_disk& disk(raft::node_id id) noexcept { return nodes_[position(id)].disk; }
+    [[nodiscard]] Disk& disk(raft::node_id id) noexcept { return nodes_[position(id)].disk; }
 
     // --- what is seen ---
 
@@ -284,8 +288,8 @@ class cluster {
     };
 
     struct node {
-        simulated_disk disk;
-        std::optional<cluster::server> server;
+        Disk disk;
+        std::optional<typename basic_cluster::server> server; // gone before its disk
         std::uint32_t generation = 0;
         std::int32_t skew_ppm = 0;
         time_point paused_until{};
@@ -324,7 +328,11 @@ class cluster {
         c.id = id_at(at);
         c.seed = seed_ + n.generation;
         n.disk_free = now_;
-        n.server.emplace(c, config_.snapshots, machine{register_machine{}}, disk_log{n.disk}, detail::outbox{sent_},
+        auto log = n.disk.open();
+        if (!log) {
+            return;
+        }
+        n.server.emplace(c, config_.snapshots, machine{register_machine{}}, std::move(*log), detail::outbox{sent_},
                          detail::note_taker{c.id, checks_, notes_}, local(at, now_));
         settle(at);
     }
@@ -408,6 +416,8 @@ class cluster {
     sequence_hash hash_;
     std::uint64_t events_ = 0;
 };
+
+using cluster = basic_cluster<simulated_disk>;
 
 } // namespace hpcsched::raft_sim
 

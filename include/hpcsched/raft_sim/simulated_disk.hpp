@@ -17,16 +17,23 @@
 
 namespace hpcsched::raft_sim {
 
+class disk_log;
+
 /// The disk of one simulated server. Writes become durable some time after they began, in their order; a crash loses
 /// those that are not, all but a prefix of them, the last of which may be torn: its hard state and some of its entries
 /// are there. It outlives the server: what a crash left is what the next one opens.
 ///
 /// Faults that a disk cannot tell (a write that it calls durable and loses) are not modelled: no Raft survives them on
 /// a majority. Damage that checksums find (bit flips, misdirected blocks) is `lost()`: the log refuses to open, and the
-/// server must be replaced.
+/// server must be replaced. (The tests of `raft_log` have a disk of files, in which bits do flip, in its place.)
 class simulated_disk {
   public:
+    using log = disk_log;
+
     explicit simulated_disk(raft::membership const& founders = {}) : image_{founders} {}
+
+    /// The log as a server finds it; nothing where it cannot be opened.
+    [[nodiscard]] std::optional<disk_log> open();
 
     // --- the server's side ---
 
@@ -85,7 +92,7 @@ class simulated_disk {
     }
 
     void set_full(bool full) noexcept { full_ = full; }
-    void damage() noexcept { lost_ = true; }
+    void damage(dice& /*where*/) noexcept { lost_ = true; }
     /// Whether the log can be opened no more.
     [[nodiscard]] bool lost() const noexcept { return lost_; }
 
@@ -158,6 +165,10 @@ class disk_log {
     simulated_disk* disk_;
 };
 static_assert(raft::log_storage<disk_log>);
+
+inline std::optional<disk_log> simulated_disk::open() {
+    return lost_ ? std::optional<disk_log>{} : disk_log{*this};
+}
 
 } // namespace hpcsched::raft_sim
 

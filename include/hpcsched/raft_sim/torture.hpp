@@ -141,9 +141,14 @@ struct torture_outcome {
 /// simulated minute (the liveness phase); last, the clients' history must be linearizable.
 ///
 /// \source the two phases are those of TigerBeetle's simulator (src/vopr.zig)
-class torture {
+template <class Disk>
+class basic_torture {
+    using cluster = basic_cluster<Disk>;
+    using server = typename cluster::server;
+    using machine = typename cluster::machine;
+
   public:
-    explicit torture(torture_plan const& plan)
+    explicit basic_torture(torture_plan const& plan)
         : plan_{plan}, cluster_{plan.cluster, plan.seed}, client_dice_{plan.seed, "clients"},
           fault_dice_{plan.seed, "faults"} {
         for (std::size_t i = 0; i < plan.clients; ++i) {
@@ -302,7 +307,7 @@ class torture {
     }
 
     [[nodiscard]] raft::node_id leader_known_to(raft::node_id id) const {
-        cluster::server const* const s = cluster_.find(id);
+        server const* const s = cluster_.find(id);
         return s == nullptr ? raft::no_node : s->replica().leader();
     }
 
@@ -329,7 +334,7 @@ class torture {
         c.patience = now_ + wait * (1 << std::min(c.tries++, 4U));
         operation const& o = history_[c.at].what;
         bool const reads = o.what == operation::kind::read;
-        cluster_.act(c.server, [&](cluster::server& s, time_point local) {
+        cluster_.act(c.server, [&](server& s, time_point local) {
             if (reads) {
                 c.read_id = ++read_ids_;
                 (void)s.read(c.read_id, local);
@@ -337,7 +342,7 @@ class torture {
             }
             if (c.session == 0) {
                 raft::byte_buffer open;
-                cluster::machine::encode({}, {}, open);
+                machine::encode({}, {}, open);
                 auto const index = s.propose(open, local);
                 c.now_doing = client::state::opening;
                 c.index = index ? *index : 0;
@@ -347,7 +352,7 @@ class torture {
             raft::byte_buffer inner;
             register_machine::encode(o, inner);
             raft::byte_buffer command;
-            cluster::machine::encode({c.session, c.sequence}, inner, command);
+            machine::encode({c.session, c.sequence}, inner, command);
             (void)s.forward(command, local);
         });
     }
@@ -370,7 +375,7 @@ class torture {
     }
 
     void take(client& c, applied_note const& n) {
-        using reply = cluster::machine::session_reply;
+        using reply = typename machine::session_reply;
         raft::detail::byte_reader command{n.command};
         std::uint64_t const session = command.word();
         std::uint64_t const sequence = command.word();
@@ -437,15 +442,14 @@ class torture {
             cluster_.disk(victim).set_full(true);
             queue_.push(now_ + length, 1, {happening::kind::free_disk, at});
         } else if (is(plan_.lost_disks)) {
-            lose_disk(victim);
+            lose_disk(victim, length);
         } else if (is(plan_.transfers)) {
-            cluster_.act(cluster_leader_or(victim), [&](cluster::server& s, time_point local) {
-                (void)s.transfer_leadership(any_server(), local);
-            });
+            cluster_.act(cluster_leader_or(victim),
+                         [&](server& s, time_point local) { (void)s.transfer_leadership(any_server(), local); });
         } else if (is(plan_.changes)) {
             change_members();
         } else {
-            cluster_.act(victim, [&](cluster::server& s, time_point local) { s.campaign(local); });
+            cluster_.act(victim, [&](server& s, time_point local) { s.campaign(local); });
         }
     }
 
@@ -470,14 +474,15 @@ class torture {
     }
 
     // Never so many that no majority of any membership in some log is left.
-    void lose_disk(raft::node_id victim) {
+    void lose_disk(raft::node_id victim, duration length) {
         if (lost_.size() >= (plan_.cluster.founders - 1) / 2 || plan_.changes > 0 ||
             std::ranges::find(lost_, victim) != lost_.end()) {
             return;
         }
         lost_.push_back(victim);
         cluster_.crash(victim);
-        cluster_.disk(victim).damage();
+        cluster_.disk(victim).damage(fault_dice_);
+        queue_.push(now_ + length, 1, {happening::kind::restart, victim.value - 1}); // if its log still opens
     }
 
     void change_members() {
@@ -495,7 +500,7 @@ class torture {
                                               : action::add_learner;
             changes.push_back({what, node, static_cast<std::uint8_t>(fault_dice_.below(4))});
         }
-        cluster_.act(cluster_leader_or(any_server()), [&](cluster::server& s, time_point local) {
+        cluster_.act(cluster_leader_or(any_server()), [&](server& s, time_point local) {
             (void)s.change_membership(changes, local, fault_dice_.below(4) == 0);
         });
     }
@@ -509,7 +514,7 @@ class torture {
             raft::node_id const id = cluster::id_at(i);
             cluster_.resume(id);
             cluster_.disk(id).set_full(false);
-            cluster::server const* const s = cluster_.find(id);
+            server const* const s = cluster_.find(id);
             if (s != nullptr && s->failed()) {
                 cluster_.crash(id);
             }
@@ -525,22 +530,21 @@ class torture {
     // An operator's part: a group at rest is woken; servers that were removed are shut down, as without pre-votes and
     // check-quorum they disturb the others (thesis, section 4.2.3); those whose disk is lost are taken out.
     void repair() {
-        cluster::server const* const first =
-            cluster_.leader() == raft::no_node ? nullptr : cluster_.find(cluster_.leader());
+        server const* const first = cluster_.leader() == raft::no_node ? nullptr : cluster_.find(cluster_.leader());
         bool const settled = first != nullptr && first->replica().commit() == first->replica().log().last_index();
         for (std::size_t i = 0; settled && i < cluster_.size(); ++i) {
             raft::node_id const id = cluster::id_at(i);
-            cluster::server const* const s = cluster_.find(id);
+            server const* const s = cluster_.find(id);
             if (s != nullptr && !s->replica().members().empty() && first->replica().members().find(id) == nullptr) {
                 cluster_.crash(id);
             }
         }
         for (std::size_t i = 0; i < cluster_.size(); ++i) {
-            cluster_.act(cluster::id_at(i), [](cluster::server& s, time_point local) { s.wake(local); });
+            cluster_.act(cluster::id_at(i), [](server& s, time_point local) { s.wake(local); });
         }
         for (raft::node_id const id : lost_) {
             raft::membership_change const remove{raft::membership_change::action::remove, id};
-            cluster_.act(cluster_leader_or(cluster::id_at(0)), [&](cluster::server& s, time_point local) {
+            cluster_.act(cluster_leader_or(cluster::id_at(0)), [&](server& s, time_point local) {
                 if (s.replica().members().find(id) != nullptr) {
                     (void)s.change_membership({&remove, 1}, local);
                 }
@@ -550,12 +554,12 @@ class torture {
 
     [[nodiscard]] bool converged() const {
         raft::node_id const leader = cluster_.leader();
-        cluster::server const* const first = leader == raft::no_node ? nullptr : cluster_.find(leader);
+        server const* const first = leader == raft::no_node ? nullptr : cluster_.find(leader);
         if (first == nullptr || first->replica().commit() != first->replica().log().last_index()) {
             return false;
         }
         for (raft::member const& m : first->replica().members().members()) {
-            cluster::server const* const s = cluster_.find(m.id);
+            server const* const s = cluster_.find(m.id);
             if (s == nullptr || s->applied() != first->applied() ||
                 (!m.witness && !(s->machine().machine() == first->machine().machine()))) {
                 return false;
@@ -581,6 +585,8 @@ class torture {
     std::size_t leaders_seen_ = 0;
     bool healing_ = false;
 };
+
+using torture = basic_torture<simulated_disk>;
 
 /// A plan that fails as `plan` does and does less: without whole kinds of faults, with fewer clients, operations and
 /// servers, as far as it still fails (with a message that begins alike).
