@@ -73,14 +73,10 @@ class tcp_end {
 class answering_process {
   public:
     answering_process(std::size_t bytes, bool looks) {
-        int const listens = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
+        int const listens = bind_to_loopback(address);
         auto* const generic = reinterpret_cast<sockaddr*>(&address); // NOLINT(*-reinterpret-cast): the socket API
-        if (listens < 0 || ::bind(listens, generic, size) != 0 || ::listen(listens, 1) != 0 ||
-            ::getsockname(listens, generic, &size) != 0) {
+        if (::listen(listens, 1) != 0) {
             fail("a socket");
         }
         process_ = ::fork();
@@ -97,7 +93,7 @@ class answering_process {
             ::_exit(0);
         }
         int const connected = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connected < 0 || ::connect(connected, generic, size) != 0) {
+        if (connected < 0 || ::connect(connected, generic, sizeof address) != 0) {
             fail("a connection");
         }
         ::close(listens);

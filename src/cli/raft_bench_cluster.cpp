@@ -31,16 +31,8 @@ std::vector<std::uint16_t> free_ports(std::uint32_t count) {
     std::vector<int> held;
     std::vector<std::uint16_t> ports;
     for (std::uint32_t i = 0; i < count; ++i) {
-        int const s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const generic = reinterpret_cast<sockaddr*>(&address); // NOLINT(*-reinterpret-cast): the socket API
-        if (s < 0 || ::bind(s, generic, size) != 0 || ::getsockname(s, generic, &size) != 0) {
-            fail("a free port");
-        }
-        held.push_back(s);
+        held.push_back(bind_to_loopback(address));
         ports.push_back(ntohs(address.sin_port));
     }
     std::ranges::for_each(held, [](int s) { ::close(s); });
@@ -48,6 +40,19 @@ std::vector<std::uint16_t> free_ports(std::uint32_t count) {
 }
 
 } // namespace
+
+int bind_to_loopback(sockaddr_in& address) {
+    int const s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address); // NOLINT(*-reinterpret-cast): the socket API
+    if (s < 0 || ::bind(s, generic, size) != 0 || ::getsockname(s, generic, &size) != 0) {
+        fail("a free port");
+    }
+    return s;
+}
 
 scratch_folder::scratch_folder(std::filesystem::path const& where) {
     std::string pattern =

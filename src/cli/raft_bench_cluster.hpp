@@ -6,6 +6,7 @@
 #include <hpcsched/raft_asio/client.hpp>
 #include <hpcsched/raft_asio/network_config.hpp>
 
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -15,6 +16,9 @@
 #include <vector>
 
 namespace hpcsched::cli {
+
+/// A TCP socket on a free port of the loopback interface, and its address. \error as `failure`
+[[nodiscard]] int bind_to_loopback(sockaddr_in& address);
 
 /// A folder that is gone with the object.
 class scratch_folder {
