@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys and values on three processes: writes, kills the process that leads, writes on, starts it again, and shows that
 // all three hold the same. What each of the processes runs is `serve`, what asks them is `client`; the rest is a show.
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft.hpp>
 #include <hpcsched/raft_asio.hpp>
 
@@ -68,7 +69,7 @@ class client {
     explicit client(std::vector<raft_asio::peer> nodes)
         : asked_{raft_asio::client::connect({.nodes = std::move(nodes), .cluster_id = cluster}).value()} {
         auto const opened = ask(raft_asio::request_kind::open_session, {});
-        session_ = raft::detail::byte_reader{opened}.word();
+        session_ = hpcsched::byte_reader{opened}.word();
     }
 
     void put(std::string_view key, std::string_view value) {

@@ -6,6 +6,7 @@
 /// All of hpcsched::core; a program that is built often includes what it uses instead.
 
 #include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/hash.hpp>
 #include <hpcsched/core/ids.hpp>
 #include <hpcsched/core/percentiles.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/key_value_store.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/raft_asio/client.hpp>
@@ -41,7 +41,7 @@ class counting_load {
             client_->submit({.kind = raft_asio::request_kind::open_session, .group = measured_group}, patience,
                             [this, i](result<raft_asio::response> const& answer) {
                                 if (answer && answer->payload.size() == 8) {
-                                    sessions_[i].client = raft::detail::byte_reader{answer->payload}.word();
+                                    sessions_[i].client = byte_reader{answer->payload}.word();
                                     add(i);
                                 } else {
                                     broken_ = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/key_value_store.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/raft_asio/client.hpp>
@@ -83,7 +83,7 @@ class closed_loop {
                 open(i);
                 return;
             }
-            clients_[i].session = raft::detail::byte_reader{reply.subspan(1)}.word();
+            clients_[i].session = byte_reader{reply.subspan(1)}.word();
             ++opened_;
             ask(i);
         });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/key_value_store.hpp>
 #include <hpcsched/raft/membership.hpp>
 #include <hpcsched/raft/sessions.hpp>
@@ -74,7 +74,7 @@ class asker {
     raft::key_value_store::answer command(raft::byte_buffer const& inner) {
         auto const opened = ask(raft_asio::request_kind::open_session, {});
         raft::byte_buffer framed;
-        machine::encode({raft::detail::byte_reader{opened}.word(), 1}, inner, framed);
+        machine::encode({byte_reader{opened}.word(), 1}, inner, framed);
         reply_ = ask(raft_asio::request_kind::command, framed);
         if (reply_.empty() || reply_.front() != static_cast<std::byte>(machine::session_reply::done)) {
             throw failure{exit_code::failure, "the session was forgotten before the command came: ask again"};

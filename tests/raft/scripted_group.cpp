@@ -558,7 +558,7 @@ void scripted_group::apply(std::uint32_t id, log_index index) {
             auto const text = std::span{reply}.subspan(1);
             bool const opened = text.size() == 8 && text.back() == std::byte{0};
             answer = std::string{": "} + outcomes[static_cast<std::size_t>(reply.front())] +
-                     (opened ? "client " + trace::number(detail::byte_reader{text}.word())
+                     (opened ? "client " + trace::number(byte_reader{text}.word())
                              : std::string{reinterpret_cast<char const*>(text.data()), text.size()});
         }
     }

@@ -2,6 +2,7 @@
 #ifndef HPCSCHED_TESTS_RAFT_SCRIPTED_GROUP_HPP
 #define HPCSCHED_TESTS_RAFT_SCRIPTED_GROUP_HPP
 
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/memory_log.hpp>
 #include <hpcsched/raft/replica.hpp>
 #include <hpcsched/raft/sessions.hpp>
@@ -34,11 +35,11 @@ class tape {
         put(std::to_string(++count_), reply);
     }
     void save(byte_buffer& out) const {
-        detail::put_word(out, count_);
+        put_word(out, count_);
         put(text_, out);
     }
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
-        detail::byte_reader in{saved};
+        byte_reader in{saved};
         count_ = in.word();
         text_.assign(reinterpret_cast<char const*>(in.rest().data()), in.rest().size());
         return in.good();

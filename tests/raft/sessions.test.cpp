@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/testing/archetypes/state_machine.hpp>
 #include <hpcsched/testing/conformance/state_machine.hpp>
@@ -18,11 +19,11 @@ struct counter {
     std::uint64_t count = 0;
 
     void apply(log_index /*index*/, std::span<std::byte const> /*command*/, byte_buffer& reply) {
-        detail::put_word(reply, ++count);
+        put_word(reply, ++count);
     }
-    void save(byte_buffer& out) const { detail::put_word(out, count); }
+    void save(byte_buffer& out) const { put_word(out, count); }
     bool restore(std::span<std::byte const> saved) {
-        detail::byte_reader in{saved};
+        byte_reader in{saved};
         count = in.word();
         return in.good();
     }
@@ -61,7 +62,7 @@ struct answer {
 answer apply(machine& m, log_index index, byte_buffer const& what) {
     byte_buffer reply;
     m.apply(index, what, reply);
-    detail::byte_reader in{std::span{reply}.subspan(1)};
+    byte_reader in{std::span{reply}.subspan(1)};
     std::uint64_t const word = in.word();
     return {static_cast<session_reply>(reply.front()), in.good() ? word : 0};
 }

@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_TESTS_RAFT_TRACE_HPP
 #define HPCSCHED_TESTS_RAFT_TRACE_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/membership.hpp>
 #include <hpcsched/raft/message.hpp>
 #include <hpcsched/raft/replica.hpp>
@@ -82,7 +82,7 @@ class trace {
         if (!with_sessions) {
             return payload(bytes);
         }
-        detail::byte_reader in{bytes};
+        byte_reader in{bytes};
         std::uint64_t const client = in.word();
         std::uint64_t const sequence = in.word();
         if (!in.good()) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft_asio/client.hpp>
 #include <hpcsched/raft_asio/node.hpp>
 
@@ -119,7 +120,7 @@ constexpr duration patience = 20s;
 
 raft::byte_buffer word(std::uint64_t w) {
     raft::byte_buffer out;
-    raft::detail::put_word(out, w);
+    put_word(out, w);
     return out;
 }
 
@@ -129,7 +130,7 @@ struct writer {
         auto const opened = to->call({.kind = request_kind::open_session, .group = group}, patience);
         REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
         REQUIRE(opened->payload.size() == 8);
-        session = raft::detail::byte_reader{opened->payload}.word();
+        session = byte_reader{opened->payload}.word();
     }
 
     raft::byte_buffer command(std::uint64_t key, std::uint64_t value) {
@@ -146,7 +147,7 @@ struct writer {
         if (!answer || answer->status != response_status::ok || answer->payload.size() != 9) {
             return std::nullopt;
         }
-        return raft::detail::byte_reader{answer->payload.subspan(1)}.word();
+        return byte_reader{answer->payload.subspan(1)}.word();
     }
 
     client* to;
@@ -160,7 +161,7 @@ std::optional<std::uint64_t> read(client& from, std::uint64_t key, raft::group_i
     if (!answer || answer->status != response_status::ok || answer->payload.size() != 8) {
         return std::nullopt;
     }
-    return raft::detail::byte_reader{answer->payload}.word();
+    return byte_reader{answer->payload}.word();
 }
 
 std::string refusal(client& from, request const& r) {

@@ -6,6 +6,7 @@
 //   raft_asio_partitions [SECONDS [SEED]]
 //
 // Needs root, or user namespaces, and `ip`, `nft` and `nsenter`; says "skipped: ..." where something is missing.
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft_asio/client.hpp>
 #include <hpcsched/raft_sim/dice.hpp>
 #include <hpcsched/raft_sim/linearizability.hpp>
@@ -257,20 +258,20 @@ class register_client {
         if (!answer || answer->payload.size() != 8) {
             return false;
         }
-        session_ = raft::detail::byte_reader{answer->payload}.word();
+        session_ = byte_reader{answer->payload}.word();
         sequence_ = 0;
         return true;
     }
 
     std::optional<std::uint64_t> read(operation const& o) {
         raft::byte_buffer question;
-        raft::detail::put_word(question, o.key);
+        put_word(question, o.key);
         auto const answer =
             client_.call({.kind = request_kind::query, .group = tested_group, .payload = question}, patience);
         if (!answer || answer->payload.size() != 8) {
             return std::nullopt;
         }
-        return raft::detail::byte_reader{answer->payload}.word();
+        return byte_reader{answer->payload}.word();
     }
 
     // A session in which one command has an unknown end is given up: what is sent under its next number could be older.
@@ -284,7 +285,7 @@ class register_client {
             session_ = 0;
             return std::nullopt;
         }
-        return raft::detail::byte_reader{answer->payload.subspan(1)}.word();
+        return byte_reader{answer->payload.subspan(1)}.word();
     }
 
     raft_sim::dice dice_;

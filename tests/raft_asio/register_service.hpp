@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_TESTS_RAFT_ASIO_REGISTER_SERVICE_HPP
 #define HPCSCHED_TESTS_RAFT_ASIO_REGISTER_SERVICE_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 #include <hpcsched/raft_asio/node.hpp>
@@ -19,7 +19,7 @@ namespace hpcsched::raft_asio::test {
 /// The registers of the simulator, which can also be read: a question is a key, its answer what the register holds.
 struct asked_registers : raft_sim::register_machine {
     void query(std::span<std::byte const> question, raft::byte_buffer& reply) const {
-        raft::detail::put_word(reply, value(raft::detail::byte_reader{question}.word()));
+        put_word(reply, value(byte_reader{question}.word()));
     }
 };
 using register_service = raft::sessions<asked_registers>;

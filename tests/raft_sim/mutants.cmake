@@ -66,8 +66,8 @@ plant("entries are taken over where the logs do not agree" ${replication}
   "window_.term_at(agreed) != m.previous_term" "agreed > window_.last_index()")
 plant("a snapshot loses the membership" ${services} "adopt(members, index, now);\n    owes" "owes" 10000)
 plant("a command is carried out twice" raft/sessions.hpp "key.sequence > s.sequence" "key.sequence >= s.sequence")
-plant("a snapshot leaves out the sessions" raft/sessions.hpp "detail::put_word(out, clients_.size());"
-  "detail::put_word(out, 0); if (out.empty())")
+plant("a snapshot leaves out the sessions" raft/sessions.hpp "put_word(out, clients_.size());"
+  "put_word(out, 0); if (out.empty())")
 plant("a witness may lead" ${elections} "(own->votes || own->voted) && !own->witness" "(own->votes || own->voted)")
 
 end_planting()

@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_RAFT_KEY_VALUE_STORE_HPP
 #define HPCSCHED_RAFT_KEY_VALUE_STORE_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
 #include <charconv>
@@ -104,16 +104,16 @@ class key_value_store {
     }
 
     void save(byte_buffer& out) const {
-        detail::put_word(out, values_.size());
+        put_word(out, values_.size());
         for (auto const& [key, value] : values_) {
-            detail::put_bytes(out, bytes(key));
-            detail::put_bytes(out, bytes(value));
+            put_bytes(out, bytes(key));
+            put_bytes(out, bytes(value));
         }
     }
 
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         values_.clear();
-        detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             std::string key{text(in.bytes())};
@@ -150,9 +150,9 @@ class key_value_store {
     static void encode(operation what, std::string_view key, std::string_view value, std::string_view expected,
                        byte_buffer& out) {
         out.push_back(static_cast<std::byte>(what));
-        detail::put_bytes(out, bytes(key));
-        detail::put_bytes(out, bytes(value));
-        detail::put_bytes(out, bytes(expected));
+        put_bytes(out, bytes(key));
+        put_bytes(out, bytes(value));
+        put_bytes(out, bytes(expected));
     }
 
     static std::optional<command_view> parse(std::span<std::byte const> in) noexcept {
@@ -160,7 +160,7 @@ class key_value_store {
             in.front() > static_cast<std::byte>(operation::add)) {
             return std::nullopt;
         }
-        detail::byte_reader reader{in.subspan(1)};
+        byte_reader reader{in.subspan(1)};
         command_view c{.what = static_cast<operation>(in.front())};
         c.key = text(reader.bytes());
         c.value = text(reader.bytes());

@@ -3,6 +3,7 @@
 #define HPCSCHED_RAFT_LOG_WRITER_HPP
 
 #include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/raft/sequenced.hpp>
@@ -83,7 +84,7 @@ class log_writer {
     /// The server has applied an entry.
     template <class Observer>
     void applied(entry const& e, std::span<std::byte const> reply, Observer& observer) {
-        detail::byte_reader in{e.payload};
+        byte_reader in{e.payload};
         sequence_header const header{in.word(), in.word(), in.word()};
         if (e.kind != entry_kind::command || reply.empty()) {
             return;
@@ -247,9 +248,9 @@ class log_writer {
     bool offer(Server& server, sequence_header const& header, std::span<std::byte const> payload, time_point now) {
         command_.clear();
         command_.reserve(sequence_header::size + payload.size());
-        detail::put_word(command_, header.writer);
-        detail::put_word(command_, header.sequence);
-        detail::put_word(command_, header.acknowledged);
+        put_word(command_, header.writer);
+        put_word(command_, header.sequence);
+        put_word(command_, header.acknowledged);
         command_.insert(command_.end(), payload.begin(), payload.end());
         if (server.replica().role() == role::leader) {
             return server.propose(command_, now).has_value();

@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_RAFT_SEQUENCED_HPP
 #define HPCSCHED_RAFT_SEQUENCED_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
 #include <cstddef>
@@ -50,14 +50,14 @@ class sequenced {
         : machine_{std::move(machine)}, writers_max_{writers_max} {}
 
     static void encode(sequence_header const& header, std::span<std::byte const> payload, byte_buffer& out) {
-        detail::put_word(out, header.writer);
-        detail::put_word(out, header.sequence);
-        detail::put_word(out, header.acknowledged);
+        put_word(out, header.writer);
+        put_word(out, header.sequence);
+        put_word(out, header.acknowledged);
         out.insert(out.end(), payload.begin(), payload.end());
     }
 
     void apply(log_index index, std::span<std::byte const> command, byte_buffer& reply) {
-        detail::byte_reader in{command};
+        byte_reader in{command};
         sequence_header const header{in.word(), in.word(), in.word()};
         sequenced_reply const outcome = in.good() ? take(index, header) : sequenced_reply::malformed;
         reply.push_back(static_cast<std::byte>(outcome));
@@ -69,14 +69,14 @@ class sequenced {
     }
 
     void save(byte_buffer& out) const {
-        detail::put_word(out, writers_.size());
+        put_word(out, writers_.size());
         for (auto const& [number, w] : writers_) {
-            detail::put_word(out, number);
-            detail::put_word(out, w.next);
-            detail::put_word(out, w.used);
-            detail::put_word(out, w.places.size());
+            put_word(out, number);
+            put_word(out, w.next);
+            put_word(out, w.used);
+            put_word(out, w.places.size());
             for (log_index const place : w.places) {
-                detail::put_word(out, place);
+                put_word(out, place);
             }
         }
         machine_.save(out);
@@ -85,7 +85,7 @@ class sequenced {
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         writers_.clear();
         by_age_.clear();
-        detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             std::uint64_t const number = in.word();

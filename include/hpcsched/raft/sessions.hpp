@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_RAFT_SESSIONS_HPP
 #define HPCSCHED_RAFT_SESSIONS_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
 #include <cstddef>
@@ -44,13 +44,13 @@ class sessions {
 
     /// The bytes of a command: `key`, then `command`.
     static void encode(session_key const& key, std::span<std::byte const> command, byte_buffer& out) {
-        detail::put_word(out, key.client);
-        detail::put_word(out, key.sequence);
+        put_word(out, key.client);
+        put_word(out, key.sequence);
         out.insert(out.end(), command.begin(), command.end());
     }
 
     void apply(log_index index, std::span<std::byte const> command, byte_buffer& reply) {
-        detail::byte_reader in{command};
+        byte_reader in{command};
         session_key const key{in.word(), in.word()};
         if (!in.good() || (key.client == 0) != (key.sequence == 0)) {
             put(session_reply::malformed, reply);
@@ -89,12 +89,12 @@ class sessions {
     }
 
     void save(byte_buffer& out) const {
-        detail::put_word(out, clients_.size());
+        put_word(out, clients_.size());
         for (auto const& [client, s] : clients_) {
-            detail::put_word(out, client);
-            detail::put_word(out, s.sequence);
-            detail::put_word(out, s.used);
-            detail::put_bytes(out, s.answer);
+            put_word(out, client);
+            put_word(out, s.sequence);
+            put_word(out, s.used);
+            put_bytes(out, s.answer);
         }
         machine_.save(out);
     }
@@ -102,7 +102,7 @@ class sessions {
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         clients_.clear();
         by_age_.clear();
-        detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             std::uint64_t const client = in.word();
@@ -136,7 +136,7 @@ class sessions {
         clients_.emplace(index, session{0, index, {}});
         by_age_.emplace(index, index);
         put(session_reply::done, reply);
-        detail::put_word(reply, index);
+        put_word(reply, index);
     }
 
     Machine machine_;

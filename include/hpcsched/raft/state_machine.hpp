@@ -2,17 +2,17 @@
 #ifndef HPCSCHED_RAFT_STATE_MACHINE_HPP
 #define HPCSCHED_RAFT_STATE_MACHINE_HPP
 
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/types.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <span>
-#include <vector>
 
 namespace hpcsched::raft {
 
-/// Bytes that a state machine writes: an answer, or a snapshot.
-using byte_buffer = std::vector<std::byte>;
+/// What a state machine writes: an answer, or a snapshot.
+using hpcsched::byte_buffer;
 
 namespace detail {
 

@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_RAFT_SIM_REGISTER_MACHINE_HPP
 #define HPCSCHED_RAFT_SIM_REGISTER_MACHINE_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
 #include <cstddef>
@@ -33,14 +33,14 @@ struct operation {
 class register_machine {
   public:
     static void encode(operation const& o, raft::byte_buffer& out) {
-        raft::detail::put_word(out, static_cast<std::uint64_t>(o.what));
-        raft::detail::put_word(out, o.key);
-        raft::detail::put_word(out, o.value);
-        raft::detail::put_word(out, o.expected);
+        put_word(out, static_cast<std::uint64_t>(o.what));
+        put_word(out, o.key);
+        put_word(out, o.value);
+        put_word(out, o.expected);
     }
 
     void apply(raft::log_index /*index*/, std::span<std::byte const> command, raft::byte_buffer& reply) {
-        raft::detail::byte_reader in{command};
+        byte_reader in{command};
         std::uint64_t const what = in.word();
         std::uint64_t const key = in.word();
         std::uint64_t const value = in.word();
@@ -49,7 +49,7 @@ class register_machine {
             return;
         }
         std::uint64_t& held = values_[key];
-        raft::detail::put_word(reply, held);
+        put_word(reply, held);
         bool const swap = what == static_cast<std::uint64_t>(operation::kind::compare_and_swap);
         if (what == static_cast<std::uint64_t>(operation::kind::write) || (swap && held == expected)) {
             held = value;
@@ -57,16 +57,16 @@ class register_machine {
     }
 
     void save(raft::byte_buffer& out) const {
-        raft::detail::put_word(out, values_.size());
+        put_word(out, values_.size());
         for (auto const& [key, value] : values_) {
-            raft::detail::put_word(out, key);
-            raft::detail::put_word(out, value);
+            put_word(out, key);
+            put_word(out, value);
         }
     }
 
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         values_.clear();
-        raft::detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             std::uint64_t const key = in.word();

@@ -2,6 +2,7 @@
 #ifndef HPCSCHED_RAFT_SIM_TORTURE_HPP
 #define HPCSCHED_RAFT_SIM_TORTURE_HPP
 
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/raft_sim/cluster.hpp>
 #include <hpcsched/raft_sim/dice.hpp>
@@ -376,10 +377,10 @@ class basic_torture {
 
     void take(client& c, applied_note const& n) {
         using reply = typename machine::session_reply;
-        raft::detail::byte_reader command{n.command};
+        byte_reader command{n.command};
         std::uint64_t const session = command.word();
         std::uint64_t const sequence = command.word();
-        raft::detail::byte_reader answer{std::span{n.reply}.subspan(1)};
+        byte_reader answer{std::span{n.reply}.subspan(1)};
         if (c.now_doing == client::state::opening) {
             if (n.index == c.index && n.term == c.term && session == 0) {
                 c.session = answer.word();

@@ -2,7 +2,7 @@
 #ifndef HPCSCHED_RAFT_ASIO_DETAIL_ADDRESSED_MACHINE_HPP
 #define HPCSCHED_RAFT_ASIO_DETAIL_ADDRESSED_MACHINE_HPP
 
-#include <hpcsched/raft/detail/bytes.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/raft/sessions.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 #include <hpcsched/raft_asio/request.hpp>
@@ -46,17 +46,17 @@ class addressed_machine {
     }
 
     void save(raft::byte_buffer& out) const {
-        raft::detail::put_word(out, addresses_.size());
+        put_word(out, addresses_.size());
         for (auto const& [id, address] : addresses_) {
-            raft::detail::put_word(out, id.value);
-            raft::detail::put_bytes(out, std::as_bytes(std::span{address}));
+            put_word(out, id.value);
+            put_bytes(out, std::as_bytes(std::span{address}));
         }
         machine_.save(out);
     }
 
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         addresses_.clear();
-        raft::detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             raft::node_id const id{static_cast<std::uint32_t>(in.word())};

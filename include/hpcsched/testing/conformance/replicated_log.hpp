@@ -2,10 +2,10 @@
 #ifndef HPCSCHED_TESTING_CONFORMANCE_REPLICATED_LOG_HPP
 #define HPCSCHED_TESTING_CONFORMANCE_REPLICATED_LOG_HPP
 
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/hash.hpp>
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/core/time.hpp>
-#include <hpcsched/raft/detail/bytes.hpp>
 #include <hpcsched/raft/replicated_log.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 
@@ -52,19 +52,19 @@ class log_journal {
 
     void apply(raft::log_index index, std::span<std::byte const> payload, raft::byte_buffer& reply) {
         items_.push_back({index, of(payload)});
-        raft::detail::put_word(reply, items_.size());
+        put_word(reply, items_.size());
     }
     void save(raft::byte_buffer& out) const {
-        raft::detail::put_word(out, items_.size());
+        put_word(out, items_.size());
         for (item const& i : items_) {
-            raft::detail::put_word(out, i.index);
-            raft::detail::put_word(out, i.payload.size);
-            raft::detail::put_word(out, i.payload.hash);
+            put_word(out, i.index);
+            put_word(out, i.payload.size);
+            put_word(out, i.payload.hash);
         }
     }
     [[nodiscard]] bool restore(std::span<std::byte const> saved) {
         items_.clear();
-        raft::detail::byte_reader in{saved};
+        byte_reader in{saved};
         std::uint64_t const count = in.word();
         for (std::uint64_t i = 0; i < count && in.good(); ++i) {
             items_.push_back({in.word(), {in.word(), in.word()}});
@@ -122,7 +122,7 @@ class log_witness {
     void applied(raft::log_index index, std::span<std::byte const> /*payload*/, std::span<std::byte const> reply) {
         note(index > seen_, "it applies an index that is not above the last one");
         seen_ = index;
-        raft::detail::byte_reader in{reply};
+        byte_reader in{reply};
         note(in.word() != 0 && in.good() && in.rest().empty(), "it does not pass the machine's answer on");
     }
     void restored(raft::log_index index) {

@@ -1,35 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HPCSCHED_RAFT_DETAIL_BYTES_HPP
-#define HPCSCHED_RAFT_DETAIL_BYTES_HPP
-
-#include <hpcsched/raft/state_machine.hpp>
+#ifndef HPCSCHED_CORE_BYTES_HPP
+#define HPCSCHED_CORE_BYTES_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
-namespace hpcsched::raft::detail {
+namespace hpcsched {
 
-// Little-endian words, and bytes behind their length.
+/// Bytes that grow as they are written: a command, an answer, a snapshot.
+using byte_buffer = std::vector<std::byte>;
 
+/// Appends a word of 64 bits, little-endian.
 inline void put_word(byte_buffer& out, std::uint64_t word) {
     for (unsigned shift = 0; shift < 64; shift += 8) {
         out.push_back(static_cast<std::byte>(word >> shift));
     }
 }
 
+/// Appends bytes behind their length.
 inline void put_bytes(byte_buffer& out, std::span<std::byte const> bytes) {
     put_word(out, bytes.size());
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-// Reads what the above wrote. Where the input ends early, or a length passes its end, it is no longer good, and what it
-// returns is 0 or empty.
+/// Reads what the above wrote. Where the input ends early, or a length passes its end, it is no longer good, and what
+/// it returns is 0 or empty.
 class byte_reader {
   public:
     explicit byte_reader(std::span<std::byte const> in) noexcept : in_{in} {}
 
     [[nodiscard]] bool good() const noexcept { return good_; }
+    /// What was not read yet.
     [[nodiscard]] std::span<std::byte const> rest() const noexcept { return in_; }
 
     [[nodiscard]] std::uint64_t word() noexcept {
@@ -59,6 +62,6 @@ class byte_reader {
     bool good_ = true;
 };
 
-} // namespace hpcsched::raft::detail
+} // namespace hpcsched
 
 #endif
