@@ -15,6 +15,9 @@
 #include <hpcsched/experiment/journal.hpp>
 #include <hpcsched/experiment/linux_machines.hpp>
 #include <hpcsched/experiment/metrics.hpp>
+#include <hpcsched/experiment/notebook_policies.hpp>
+#include <hpcsched/experiment/notebook_result.hpp>
+#include <hpcsched/experiment/notebook_trace_file.hpp>
 #include <hpcsched/experiment/perfetto_trace.hpp>
 #include <hpcsched/experiment/policy_registry.hpp>
 #include <hpcsched/experiment/price_model.hpp>

@@ -27,21 +27,33 @@
 #include <hpcsched/workload/generator.hpp>
 #include <hpcsched/workload/generator_config.hpp>
 #include <hpcsched/workload/in_memory.hpp>
+#include <hpcsched/workload/in_memory_cells.hpp>
 #include <hpcsched/workload/interval_arrivals.hpp>
 #include <hpcsched/workload/invocation.hpp>
 #include <hpcsched/workload/job_services.hpp>
+#include <hpcsched/workload/make_notebook_trace.hpp>
 #include <hpcsched/workload/memory_mix.hpp>
 #include <hpcsched/workload/merge_heap.hpp>
+#include <hpcsched/workload/notebook_cell.hpp>
+#include <hpcsched/workload/notebook_csv_format.hpp>
+#include <hpcsched/workload/notebook_generator.hpp>
+#include <hpcsched/workload/notebook_generator_config.hpp>
+#include <hpcsched/workload/notebook_statistics.hpp>
+#include <hpcsched/workload/notebook_template.hpp>
+#include <hpcsched/workload/notebook_window.hpp>
 #include <hpcsched/workload/offered_work.hpp>
 #include <hpcsched/workload/parse_number.hpp>
 #include <hpcsched/workload/presets.hpp>
 #include <hpcsched/workload/published_names.hpp>
+#include <hpcsched/workload/quantile_table.hpp>
 #include <hpcsched/workload/read_azure2019.hpp>
 #include <hpcsched/workload/read_azure2021.hpp>
 #include <hpcsched/workload/read_client_trace.hpp>
 #include <hpcsched/workload/read_csv.hpp>
 #include <hpcsched/workload/read_huawei2023.hpp>
 #include <hpcsched/workload/read_huawei2025.hpp>
+#include <hpcsched/workload/read_idlt.hpp>
+#include <hpcsched/workload/read_notebook_csv.hpp>
 #include <hpcsched/workload/read_sfs.hpp>
 #include <hpcsched/workload/rearrived.hpp>
 #include <hpcsched/workload/row_reader.hpp>
@@ -50,5 +62,6 @@
 #include <hpcsched/workload/take_field.hpp>
 #include <hpcsched/workload/time_unit.hpp>
 #include <hpcsched/workload/write_csv.hpp>
+#include <hpcsched/workload/write_notebook_csv.hpp>
 
 #endif

@@ -124,8 +124,9 @@ void bind_command(bound_command& bound, command_spec const& spec, CLI::App* app,
 
 /// The deepest command that was named.
 bound_command& selected(bound_command& from) {
+    bool const swallowed = !from.app->remaining().empty(); // what stands before the next command is none
     for (bound_command& below : from.commands) {
-        if (below.app->parsed()) {
+        if (below.app->parsed() && !swallowed) {
             return selected(below);
         }
     }

@@ -49,8 +49,8 @@ int main(int argument_count, char** argument_values) {
 #endif
     auto const policies = hpcsched::experiment::shipped_policies();
     command_spec program{.name = "hpcsched",
-                         .description = "Scheduling policies for FaaS workloads: in a deterministic simulator, and on "
-                                        "this machine; replicated logs",
+                         .description = "Scheduling policies for FaaS workloads and notebooks: in deterministic "
+                                        "simulators, and on this machine; replicated logs",
                          .details = details};
     program.commands.push_back(simulate_command(policies));
 #ifdef HPCSCHED_HAS_CPU_LINUX
@@ -62,6 +62,7 @@ int main(int argument_count, char** argument_values) {
     program.commands.push_back(serve_command());
 #endif
     program.commands.push_back(workload_command());
+    program.commands.push_back(notebook_command());
     program.commands.push_back(raft_command());
     program.commands.push_back(policies_command(policies));
     program.commands.push_back(completion_command(program));

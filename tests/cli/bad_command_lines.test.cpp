@@ -29,7 +29,8 @@ std::string all_presets() {
 
 std::string const presets = all_presets();
 std::string const all_commands = "simulate, " + std::string{HPCSCHED_HAS_LIVE ? "run, attach, top, " : ""} +
-                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, raft, policies, completion";
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") +
+                                 "workload, notebook, raft, policies, completion";
 
 void check_all(std::vector<bad_command_line> const& table) {
     for (bad_command_line const& bad : table) {
@@ -53,6 +54,10 @@ TEST_CASE("bad command line: commands and options that do not exist") {
          2,
          "hpcsched: unknown command 'frobnicate': the commands are " + all_commands + " (see hpcsched --help)"},
         {{"--verison"}, 2, "hpcsched: unknown option '--verison': did you mean '--version'? (see hpcsched --help)"},
+        {{"no-such", "simulate"},
+         2,
+         "hpcsched: unknown command 'no-such': the commands are " + all_commands + " (see hpcsched --help)"},
+        {{"--frobnicate", "simulate"}, 2, "hpcsched: unknown option '--frobnicate' (see hpcsched --help)"},
         {{"simulate", "--polices", "sfs"},
          2,
          "hpcsched simulate: unknown option '--polices': did you mean '--policies'?" + see},

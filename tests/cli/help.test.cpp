@@ -16,6 +16,8 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
                                                    {"workload", "describe"},
                                                    {"workload", "generate"},
                                                    {"workload", "convert"},
+                                                   {"notebook"},
+                                                   {"notebook", "simulate"},
                                                    {"raft"},
                                                    {"raft", "torture"},
                                                    {"policies"},

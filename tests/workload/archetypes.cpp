@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Compiled, never linked: what compiles with the archetypes asks no more of a model than its concept does.
+#include <hpcsched/testing/archetypes/cell_source.hpp>
 #include <hpcsched/testing/archetypes/interarrival_distribution.hpp>
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
 #include <hpcsched/workload/describe.hpp>
 #include <hpcsched/workload/generator.hpp>
+#include <hpcsched/workload/make_notebook_trace.hpp>
 #include <hpcsched/workload/offered_work.hpp>
 #include <hpcsched/workload/rearrived.hpp>
 #include <hpcsched/workload/scale_to_load.hpp>
+#include <hpcsched/workload/write_notebook_csv.hpp>
 
 namespace hpcsched::workload {
 
@@ -22,5 +25,7 @@ template class rearrived<minimal_invocation_source&, minimal_interarrival_distri
 template class rescaled<minimal_invocation_source&>;
 template result<offered_work> measure_work(minimal_invocation_source&);
 template result<workload_summary> describe(minimal_invocation_source&, std::size_t);
+template result<notebook_trace> collect_cells(testing::minimal_cell_source&);
+template result<std::uint64_t> write_notebook_csv(testing::minimal_cell_source&, text_sink);
 
 } // namespace hpcsched::workload

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/testing/conformance/cell_source.hpp>
+#include <hpcsched/workload/notebook_statistics.hpp>
+#include <hpcsched/workload/notebook_window.hpp>
 #include <hpcsched/workload/read_azure2019.hpp>
 #include <hpcsched/workload/read_azure2021.hpp>
 #include <hpcsched/workload/read_csv.hpp>
+#include <hpcsched/workload/read_idlt.hpp>
+#include <hpcsched/workload/read_notebook_csv.hpp>
 #include <hpcsched/workload/write_csv.hpp>
+#include <hpcsched/workload/write_notebook_csv.hpp>
 
 #include <doctest/doctest.h>
 
@@ -108,5 +114,85 @@ TEST_CASE("real traces: come back from hpcsched's own CSV as they were") {
     function_names names_of_reader;
     auto const back = read_all(csv_reader{text_file(csv), names_of_reader});
     bool const same = back.invocations == read.invocations && names_of_reader == names;
+    CHECK(same);
+}
+
+// notebook.md 3.2, where it takes percentiles as this library does; the others are beside what it says.
+TEST_CASE("real traces: a month of notebooks has the sessions and the statistics that are published of it") {
+    auto const text = real_text("idlt_june.csv");
+    if (!text) {
+        HPCSCHED_SKIP(no_data);
+    }
+    idlt_reader reader{text_file(*text)};
+    notebook_trace const trace = reader.read().value();
+    CHECK(reader.counts() == read_counts{30'909, 0, 0, 0, ""});
+    CHECK(testing::check_cell_source([&] { return in_memory_cells{trace.cells}; }) == std::vector<std::string>{});
+    notebook_statistics const s = measure_notebooks(trace);
+    CHECK(s.session_count == 339);
+    CHECK(s.cell_count == 30'909);
+    CHECK(s.span() == 43'189min);
+    CHECK(s.run ==
+          notebook_percentiles<duration>{30'909, 1min, 3min, 3min, 5min, 11min, 32min, 95min, 1'021min, 26'458min});
+    CHECK(s.interarrival.count == 30'909 - 339);
+    CHECK(s.interarrival.min == 4min);
+    CHECK(s.interarrival.p25 == 7min);
+    CHECK(s.interarrival.p50 == 11min);
+    CHECK(s.interarrival.p75 == 23min);
+    CHECK(s.interarrival.p90 == 98min);
+    CHECK(s.interarrival.p95 == 550min); // 551 between the ranks
+    CHECK(s.gap.min == 1min);
+    CHECK(s.gap.p50 == 3min);
+    CHECK(s.gap.p75 == 7min);
+    CHECK(s.gap.p90 == 35min);
+    CHECK(s.cells_per_session.p50 == 17);
+    CHECK(s.cells_per_session.p75 == 77);
+    CHECK(s.cells_per_session.p90 == 209); // 207 between the ranks
+    CHECK(s.cells_per_session.max == 2'693);
+    REQUIRE(s.gpu_counts.size() == 3);
+    CHECK(s.gpu_counts[0].cell_count == 15'214);
+    CHECK(s.gpu_counts[1].cell_count == 6'192);
+    CHECK(s.gpu_counts[2].cell_count == 9'503);
+    CHECK(s.active == gpu_time{559'807'800, 0});
+    CHECK(s.active.hours() == doctest::Approx(155'502).epsilon(1e-5));
+    CHECK(s.reserved.hours() == doctest::Approx(622'995).epsilon(1e-5));
+    CHECK(s.busy.count == 301);
+    CHECK(s.busy.p10 == doctest::Approx(0.004).epsilon(0.13)); // three digits after the point
+    CHECK(s.busy.p25 == doctest::Approx(0.022).epsilon(0.02));
+    CHECK(s.busy.p50 == doctest::Approx(0.164).epsilon(0.003));
+    CHECK(s.busy.p75 == doctest::Approx(0.453).epsilon(0.001));
+    CHECK(s.peak_gpus == 372);
+    CHECK(s.mean_gpus() == doctest::Approx(216).epsilon(0.001));
+    CHECK(s.short_cell_share() == doctest::Approx(0.81).epsilon(0.005));
+    CHECK(s.short_active_share() == doctest::Approx(0.061).epsilon(0.01));
+}
+
+TEST_CASE("real traces: the busiest 17.5 hours of a month of notebooks are where they are published to be") {
+    auto const text = real_text("idlt_june.csv");
+    if (!text) {
+        HPCSCHED_SKIP(no_data);
+    }
+    notebook_trace const trace = idlt_reader{text_file(*text)}.read().value();
+    duration const length = 1'050min;
+    time_point const start = busiest_window(trace, length, 1h);
+    CHECK(start == time_point{33'720min});
+    notebook_trace const part = cut(trace, start, length);
+    CHECK(part.cells.size() == 1'325);
+    CHECK(part.cells.front().submit >= time_point{});
+    CHECK(part.cells.back().submit < time_point{length});
+    time_point const anywhere = busiest_window(trace, length);
+    CHECK(anywhere == time_point{33'696min});
+    CHECK(cut(trace, anywhere, length).cells.size() == 1'332);
+}
+
+TEST_CASE("real traces: a month of notebooks comes back from hpcsched's own CSV as it was") {
+    auto const text = real_text("idlt_june.csv");
+    if (!text) {
+        HPCSCHED_SKIP(no_data);
+    }
+    notebook_trace const trace = idlt_reader{text_file(*text)}.read().value();
+    std::string csv;
+    CHECK(write_notebook_csv(trace, text_sink{csv}).value() == 30'909);
+    notebook_csv_reader reader{text_file(csv)};
+    bool const same = collect_cells(reader).value() == trace;
     CHECK(same);
 }

@@ -6,6 +6,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/workload/byte_source.hpp>
 #include <hpcsched/workload/csv_format.hpp>
+#include <hpcsched/workload/detail/own_header.hpp>
 #include <hpcsched/workload/fields.hpp>
 #include <hpcsched/workload/function_names.hpp>
 #include <hpcsched/workload/invocation.hpp>
@@ -40,7 +41,7 @@ class csv_reader {
     /// \error the place and kind of the first bad row (unless these are skipped), or what the byte source says
     /// \complexity O(length of the row)
     [[nodiscard]] result<bool> next(invocation& out) {
-        if (!std::exchange(begun_, true) && !begin()) {
+        if (!std::exchange(begun_, true) && !detail::read_own_header(rows_, columns_, own_file)) {
             return rows_.finish();
         }
         while (rows_.next()) {
@@ -57,32 +58,6 @@ class csv_reader {
 
   private:
     enum slot : std::uint8_t { arrival, function, service, memory, blocking, slot_count };
-
-    [[nodiscard]] bool begin() {
-        bool has_comment = false;
-        while (rows_.next()) {
-            std::string_view const row = rows_.row();
-            if (!row.starts_with('#')) {
-                return columns_.take_header(rows_);
-            }
-            has_comment = true;
-            if (row.starts_with(csv_format::version_prefix)) {
-                std::string_view const version = row.substr(csv_format::version_prefix.size());
-                if (version != csv_format::version) {
-                    rows_.refuse(csv_format::version_prefix.size() + 1,
-                                 "the file has version " + excerpt(version) + " of the format",
-                                 "this hpcsched reads version 1; read it with the one that wrote it");
-                    return false;
-                }
-            }
-        }
-        if (!rows_.failed()) {
-            constexpr std::string_view advice =
-                "a workload file begins with a header that names arrival_ns,function,service_ns";
-            has_comment ? rows_.refuse(1, "the file has comments only", advice) : rows_.refuse_empty(advice);
-        }
-        return false;
-    }
 
     [[nodiscard]] bool parse(invocation& out) {
         field_cursor cursor{rows_.row()};
@@ -166,6 +141,9 @@ class csv_reader {
         return true;
     }
 
+    static constexpr detail::own_format own_file{
+        csv_format::version_prefix, csv_format::version,
+        "a workload file begins with a header that names arrival_ns,function,service_ns"};
     static constexpr std::int64_t largest_time = std::numeric_limits<std::int64_t>::max();
 
     row_reader<Source> rows_;

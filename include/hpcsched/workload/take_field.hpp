@@ -18,6 +18,9 @@ inline constexpr std::int64_t trace_time_max = std::numeric_limits<std::int64_t>
 /// The most invocations that readers accept in one interval of a table of counts.
 inline constexpr std::int64_t interval_count_max = 1'000'000'000;
 
+/// The most devices that readers accept for one cell of a notebook.
+inline constexpr std::int64_t cell_gpus_max = 1 << 20;
+
 namespace detail {
 
 template <class Rows>

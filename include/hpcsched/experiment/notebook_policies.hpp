@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_EXPERIMENT_NOTEBOOK_POLICIES_HPP
+#define HPCSCHED_EXPERIMENT_NOTEBOOK_POLICIES_HPP
+
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/notebook_sim/cluster_config.hpp>
+#include <hpcsched/notebook_sim/run_record.hpp>
+#include <hpcsched/workload/notebook_cell.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace hpcsched::experiment {
+
+/// A notebook cluster's scheduler by its name.
+struct notebook_policy {
+    using runner = std::function<notebook_sim::run_record(workload::notebook_trace const&,
+                                                          notebook_sim::cluster_config const&, duration sample_every)>;
+
+    std::string name;
+    std::string description; ///< one line
+    runner run;              ///< replays a trace; safe to call from several threads
+};
+
+/// What ships: `reservation`, `batch`, `notebookos-lcp`, `notebookos`, `predictive`. An experiment of one's own appends
+/// to it.
+[[nodiscard]] std::vector<notebook_policy> shipped_notebook_policies();
+
+} // namespace hpcsched::experiment
+
+#endif

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_GPU_HPP
+#define HPCSCHED_GPU_HPP
+
+/// \file
+/// All of hpcsched::gpu; a program that is built often includes what it uses instead.
+
+#include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/allocator.hpp>
+#include <hpcsched/gpu/device.hpp>
+#include <hpcsched/gpu/host_load.hpp>
+#include <hpcsched/gpu/host_state.hpp>
+#include <hpcsched/gpu/lease.hpp>
+#include <hpcsched/gpu/ledger.hpp>
+#include <hpcsched/gpu/ledger_image.hpp>
+#include <hpcsched/gpu/ledger_machine.hpp>
+#include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/gpu/preemption.hpp>
+#include <hpcsched/gpu/queueing.hpp>
+#include <hpcsched/gpu/resources.hpp>
+
+#endif

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_HPP
+#define HPCSCHED_NOTEBOOK_HPP
+
+/// \file
+/// All of hpcsched::notebook; a program that is built often includes what it uses instead.
+
+#include <hpcsched/notebook/batch_cluster.hpp>
+#include <hpcsched/notebook/cluster_policies.hpp>
+#include <hpcsched/notebook/cluster_scheduler.hpp>
+#include <hpcsched/notebook/cluster_state.hpp>
+#include <hpcsched/notebook/kernel_entry.hpp>
+#include <hpcsched/notebook/kernel_log.hpp>
+#include <hpcsched/notebook/kernel_replica.hpp>
+#include <hpcsched/notebook/notebookos.hpp>
+#include <hpcsched/notebook/predictive.hpp>
+#include <hpcsched/notebook/replicated_cluster.hpp>
+#include <hpcsched/notebook/reservation_cluster.hpp>
+
+#endif

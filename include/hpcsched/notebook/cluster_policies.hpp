@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_CLUSTER_POLICIES_HPP
+#define HPCSCHED_NOTEBOOK_CLUSTER_POLICIES_HPP
+
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/notebook/cluster_state.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+namespace hpcsched::notebook {
+
+/// What a scaling policy wants.
+struct scaling_decision {
+    std::uint32_t add = 0;           ///< hosts to provision
+    std::vector<gpu::host_id> drain; ///< hosts to empty and give back; each is up, and has nothing leased
+};
+
+/// In which order the replicas of a kernel are tried for a cell: `e.order(state, kernel, out)` appends their indices.
+template <class E>
+concept executor_choice =
+    std::movable<E> && requires(E& e, cluster_state const& s, kernel_id k, std::vector<std::size_t>& out) {
+        { e.order(s, k, out) } -> std::same_as<void>;
+    };
+
+/// Which replica gives up its place where one has to move: `m.victim(state, kernel)` is its index. The kernel has one
+/// at least, and none of its cells runs.
+template <class M>
+concept migration_choice = std::movable<M> && requires(M& m, cluster_state const& s, kernel_id k) {
+    { m.victim(s, k) } -> std::same_as<std::size_t>;
+};
+
+/// How many hosts there should be, and what is to be expected of kernels.
+///
+/// | expression              | effect                                                                          |
+/// |-------------------------|---------------------------------------------------------------------------------|
+/// | `a.decide(s, now)`      | what to change, at intervals, or after every event                              |
+/// | `a.interval()`          | between two decisions, > 0                                                      |
+/// | `a.after_every_event()` | whether to decide after every event too                                         |
+/// | `a.hosts_at_start()`    | how many hosts to begin with                                                    |
+/// | `a.may_grow(s)`         | whether hosts may be provisioned for a kernel that finds no place               |
+/// | `a.submitted(s, k, now)`, `finished`, `closed` | tells it of a kernel's cells, before the state shows them   |
+/// | `a.return_rate(s, k, now)` | how likely an idle kernel's next cell is, per second                         |
+template <class A>
+concept scaling_policy =
+    std::movable<A> && requires(A& a, A const& c, cluster_state const& s, kernel_id k, time_point now) {
+        { a.decide(s, now) } -> std::same_as<scaling_decision>;
+        { c.interval() } -> std::same_as<duration>;
+        { c.after_every_event() } -> std::same_as<bool>;
+        { c.hosts_at_start() } -> std::same_as<std::uint32_t>;
+        { c.may_grow(s) } -> std::same_as<bool>;
+        { a.submitted(s, k, now) } -> std::same_as<void>;
+        { a.finished(s, k, now) } -> std::same_as<void>;
+        { a.closed(s, k, now) } -> std::same_as<void>;
+        { c.return_rate(s, k, now) } -> std::same_as<double>;
+    };
+
+/// How many containers wait on a host for replicas to come: `p.wanted(state, host)`.
+template <class P>
+concept prewarming_policy = std::movable<P> && requires(P const& p, cluster_state const& s, gpu::host_id h) {
+    { p.wanted(s, h) } -> std::same_as<std::uint32_t>;
+};
+
+/// Whether idle kernels move ahead of their next cell: how many at one time, 0 for never; on how many of its hosts one
+/// should be able to run, 1 .. replicas; and which share of the cells that are to be expected is cared for, 0 .. 1: the
+/// kernels that are the least likely to come back are left where they are.
+template <class R>
+concept rebalancing_policy = std::movable<R> && requires(R const& r) {
+    { r.moves_at_once() } -> std::same_as<std::uint32_t>;
+    { r.places() } -> std::same_as<std::uint32_t>;
+    { r.coverage() } -> std::same_as<double>;
+};
+
+/// The policies of a `replicated_cluster`, as a plain struct.
+template <class P>
+concept cluster_policies = std::movable<P> && requires(P& p) {
+    requires std::convertible_to<decltype(p.replicas), std::uint32_t>;          // of each kernel, >= 1
+    requires gpu::placement_policy<std::remove_cvref_t<decltype(p.placement)>>; // where replicas live
+    requires gpu::placement_policy<std::remove_cvref_t<decltype(p.target)>>; // where a replica moves that must run now
+    requires gpu::admission_policy<std::remove_cvref_t<decltype(p.admission)>>;
+    requires executor_choice<std::remove_cvref_t<decltype(p.executor)>>;
+    requires migration_choice<std::remove_cvref_t<decltype(p.migration)>>;
+    requires scaling_policy<std::remove_cvref_t<decltype(p.scaling)>>;
+    requires prewarming_policy<std::remove_cvref_t<decltype(p.prewarming)>>;
+    requires rebalancing_policy<std::remove_cvref_t<decltype(p.rebalancing)>>;
+};
+
+// --- simple models --------------------------------------------------------------------------------------------
+
+/// No kernel moves before its cell comes.
+struct no_rebalancing {
+    [[nodiscard]] static std::uint32_t moves_at_once() noexcept { return 0; }
+    [[nodiscard]] static std::uint32_t places() noexcept { return 0; }
+    [[nodiscard]] static double coverage() noexcept { return 0; }
+};
+
+/// Idle kernels are moved ahead of their next cell, a few at a time.
+struct rebalance_ahead {
+    std::uint32_t at_once = 32;
+    std::uint32_t places_wanted = 1;
+    double covered = 0.97;
+
+    [[nodiscard]] std::uint32_t moves_at_once() const noexcept { return at_once; }
+    [[nodiscard]] std::uint32_t places() const noexcept { return places_wanted; }
+    [[nodiscard]] double coverage() const noexcept { return covered; }
+};
+
+/// So many containers wait on every host.
+/// \source NotebookOS, `maintain_minimum_capacity`: 3 on each host in its deployment
+struct warm_on_each_host {
+    std::uint32_t count = 3;
+
+    [[nodiscard]] std::uint32_t wanted(cluster_state const& s, gpu::host_id h) const noexcept {
+        return s.host(h).phase == host_phase::up ? count : 0;
+    }
+};
+
+/// Nothing waits.
+struct no_prewarming {
+    [[nodiscard]] static std::uint32_t wanted(cluster_state const&, gpu::host_id) noexcept { return 0; }
+};
+
+} // namespace hpcsched::notebook
+
+#endif

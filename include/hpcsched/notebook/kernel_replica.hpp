@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_KERNEL_REPLICA_HPP
+#define HPCSCHED_NOTEBOOK_KERNEL_REPLICA_HPP
+
+#include <hpcsched/core/sink.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/notebook/kernel_entry.hpp>
+#include <hpcsched/notebook/kernel_log.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace hpcsched::notebook {
+
+// --- events: what a replica is told ------------------------------------------------------------------------------
+
+/// A client's cell has come, with the scheduler's choice of who should execute it. Every replica is told.
+struct cell_requested {
+    cell_attempt attempt{};
+    replica_id chosen{};
+    gpu::lease_token lease = 0;
+};
+/// An entry of the kernel's log was applied here, and the log says what it came to.
+struct entry_applied {
+    kernel_entry entry;
+    entry_outcome outcome{};
+};
+/// The interpreter has executed the cell that it was told to run.
+struct cell_ran {
+    cell_attempt attempt{};
+    cell_status status = cell_status::ok;
+    state_delta delta{};
+};
+/// The time asked for by `await_proposals` has come.
+struct proposals_overdue {
+    cell_attempt attempt{};
+};
+
+// --- commands: what a replica asks of its host ---------------------------------------------------------------------
+
+/// Propose this to the kernel's Raft group.
+struct propose_entry {
+    kernel_entry entry;
+};
+/// Execute the cell's code in the interpreter, with the devices of the lease.
+struct execute_cell {
+    cell_attempt attempt{};
+    gpu::lease_token lease = 0;
+};
+/// The executor's reply may go to the client.
+struct release_reply {
+    cell_attempt attempt{};
+    cell_status status{};
+};
+/// Another executes this attempt.
+struct yield_cell {
+    cell_attempt attempt{};
+};
+/// Nobody executes this attempt: the scheduler must make another.
+struct attempt_failed {
+    cell_attempt attempt{};
+};
+/// What another replica's cell changed: bring the interpreter up to it.
+struct install_delta {
+    cell_attempt attempt{};
+    state_delta delta{};
+};
+/// What this replica executed does not count, since another attempt took its place: its interpreter holds changes that
+/// nobody else has, and must be brought back to what the log holds.
+struct discard_changes {
+    cell_attempt attempt{};
+};
+/// Ask for `proposals_overdue` at `at`.
+struct await_proposals {
+    cell_attempt attempt{};
+    time_point at{};
+};
+
+using replica_command = std::variant<propose_entry, execute_cell, release_reply, yield_cell, attempt_failed,
+                                     install_delta, discard_changes, await_proposals>;
+using replica_command_sink = sink<replica_command>;
+
+// --- how an executor is agreed on ----------------------------------------------------------------------------------
+
+/// How the replicas of a kernel agree on who executes a cell.
+///
+/// For a policy `e`, this replica `self`, a request `r`, an entry that was applied, and the log `l` after it:
+///
+/// | expression                           | effect                                                                 |
+/// |--------------------------------------|------------------------------------------------------------------------|
+/// | `e.requested(r, self, now, out)`     | proposes what this replica has to say                                  |
+/// | `e.applied(entry, outcome, l, self, now, out)` | the same after an entry                                      |
+/// | `e.overdue(l, self, out)`            | the same where proposals are late                                      |
+///
+/// The log decides (`kernel_log`), whichever policy a replica has: replicas with different ones agree all the same.
+template <class E>
+concept election_policy = std::movable<E> && requires(E& e, cell_requested const& r, replica_id self, time_point now,
+                                                      kernel_entry const& entry, entry_outcome outcome,
+                                                      kernel_log const& l, replica_command_sink& out) {
+    { e.requested(r, self, now, out) } -> std::same_as<void>;
+    { e.applied(entry, outcome, l, self, now, out) } -> std::same_as<void>;
+    { e.overdue(l, self, out) } -> std::same_as<void>;
+};
+
+/// One commit: the scheduler's choice is the entry, proposed by the chosen replica; the first in the log decides.
+struct by_assignment {
+    static void requested(cell_requested const& r, replica_id self, time_point /*now*/, replica_command_sink& out) {
+        if (r.chosen == self) {
+            out.append(propose_entry{cell_assigned{r.attempt, self, r.lease}});
+        }
+    }
+    static void applied(kernel_entry const&, entry_outcome, kernel_log const&, replica_id, time_point,
+                        replica_command_sink&) noexcept {}
+    static void overdue(kernel_log const&, replica_id, replica_command_sink&) noexcept {}
+};
+
+/// NotebookOS's way: every replica proposes to lead or to yield; when all proposals are in, or some time after the
+/// first that leads, each votes for who should execute; the first vote decides. Two commits, one after the other, at
+/// least.
+/// \source NotebookOS's prototype, `sync/election.py`; the time is its constructor's default, its deployments take 3 s
+struct by_votes {
+    duration patience = std::chrono::seconds{10};
+
+    static void requested(cell_requested const& r, replica_id self, time_point /*now*/, replica_command_sink& out) {
+        out.append(propose_entry{lead_proposed{r.attempt, self, r.chosen == self}});
+    }
+    void applied(kernel_entry const& entry, entry_outcome outcome, kernel_log const& l, replica_id self, time_point now,
+                 replica_command_sink& out) const {
+        auto const* const p = std::get_if<lead_proposed>(&entry);
+        if (p == nullptr || outcome != entry_outcome::done || p->attempt != l.newest()) {
+            return;
+        }
+        if (l.proposals_are_in()) {
+            vote(l, self, out);
+        } else if (p->leads && l.first_to_lead() == p->replica) {
+            out.append(await_proposals{p->attempt, saturating_add(now, patience)});
+        }
+    }
+    static void overdue(kernel_log const& l, replica_id self, replica_command_sink& out) { vote(l, self, out); }
+
+  private:
+    static void vote(kernel_log const& l, replica_id self, replica_command_sink& out) {
+        out.append(propose_entry{vote_cast{l.newest(), self, l.conclusion()}});
+    }
+};
+static_assert(election_policy<by_assignment> && election_policy<by_votes>);
+
+/// When the client hears that its cell is done.
+enum class reply_after : std::uint8_t {
+    quorum = 0, ///< when a majority of the replicas has what it changed: what is acknowledged is not lost
+    execution =
+        1 ///< at once, as NotebookOS does: lost with its executor, if that dies before its changes are committed
+};
+
+// --- the replica -----------------------------------------------------------------------------------------------------
+
+/// One replica of a notebook's kernel: says what its host is to do, from the client's cells and the kernel's log.
+///
+/// Events in, commands out. The log itself, a `kernel_log` behind Raft, is the host's; it is handed in where an event
+/// needs it, as it is after the entry that the event tells of.
+///
+/// A replica executes an attempt once, and only when the log has decided on it. Where another attempt takes its place
+/// (its host seemed lost, and was not), its `cell_done` is refused by the log, and its changes are discarded. So a
+/// cell's changes count once. Its outside effects may happen more than once: a cell that was given up may have run.
+///
+/// \source NotebookOS (ASPLOS 2026), section on executor election and state replication; takeover and the reply after
+///         the quorum are this library's
+/// \thread_safety none
+template <election_policy Election = by_assignment>
+class kernel_replica {
+  public:
+    explicit kernel_replica(replica_id self, reply_after reply = reply_after::quorum, Election election = {})
+        : self_{self}, reply_{reply}, election_{std::move(election)} {}
+
+    void handle(cell_requested const& e, kernel_log const& log, time_point now, replica_command_sink& out) {
+        if (e.attempt.cell <= log.last_done().cell) {
+            return; // it is over
+        }
+        election_.requested(e, self_, now, out);
+    }
+
+    void handle(entry_applied const& e, kernel_log const& log, time_point now, replica_command_sink& out) {
+        if (auto const* const d = std::get_if<cell_done>(&e.entry)) {
+            finished(*d, e.outcome, out);
+        } else if (e.outcome == entry_outcome::decided) {
+            decided(log, out);
+        }
+        election_.applied(e.entry, e.outcome, log, self_, now, out);
+    }
+
+    void handle(cell_ran const& e, kernel_log const& /*log*/, time_point /*now*/, replica_command_sink& out) {
+        if (executing_ != e.attempt) {
+            return; // given up
+        }
+        if (reply_ == reply_after::execution) {
+            out.append(release_reply{e.attempt, e.status});
+        }
+        out.append(propose_entry{cell_done{e.attempt, self_, e.status, e.delta}});
+    }
+
+    void handle(proposals_overdue const& e, kernel_log const& log, time_point /*now*/, replica_command_sink& out) {
+        if (log.newest() == e.attempt && log.phase() == kernel_phase::deciding) {
+            election_.overdue(log, self_, out);
+        }
+    }
+
+    [[nodiscard]] replica_id self() const noexcept { return self_; }
+    /// The attempt that it executes, or has executed and not heard of yet.
+    [[nodiscard]] std::optional<cell_attempt> executing() const noexcept { return executing_; }
+
+  private:
+    void decided(kernel_log const& log, replica_command_sink& out) {
+        if (executing_ && *executing_ < log.newest()) {
+            out.append(discard_changes{*executing_});
+            executing_.reset();
+        }
+        if (log.phase() == kernel_phase::failed) {
+            out.append(attempt_failed{log.newest()});
+        } else if (log.executor() == self_) {
+            executing_ = log.newest();
+            out.append(execute_cell{log.newest(), log.lease()});
+        } else {
+            out.append(yield_cell{log.newest()});
+        }
+    }
+
+    void finished(cell_done const& d, entry_outcome outcome, replica_command_sink& out) {
+        if (outcome != entry_outcome::done) {
+            return; // another attempt took its place: the decision on that one discards it
+        }
+        if (d.executor == self_ && executing_ == d.attempt) {
+            executing_.reset();
+            if (reply_ == reply_after::quorum) {
+                out.append(release_reply{d.attempt, d.status});
+            }
+            return;
+        }
+        if (executing_ && executing_->cell <= d.attempt.cell) {
+            out.append(discard_changes{*executing_});
+            executing_.reset();
+        }
+        out.append(install_delta{d.attempt, d.delta});
+    }
+
+    replica_id self_;
+    reply_after reply_;
+    Election election_;
+    std::optional<cell_attempt> executing_;
+};
+
+} // namespace hpcsched::notebook
+
+#endif

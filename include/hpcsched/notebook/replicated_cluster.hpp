@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_REPLICATED_CLUSTER_HPP
+#define HPCSCHED_NOTEBOOK_REPLICATED_CLUSTER_HPP
+
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/notebook/cluster_policies.hpp>
+#include <hpcsched/notebook/cluster_scheduler.hpp>
+#include <hpcsched/notebook/cluster_state.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::notebook {
+
+/// A cluster whose kernels have several replicas on different hosts, and devices only while a cell runs.
+///
+/// What happens is always the same; who decides are the policies of the bundle (cluster_policies.hpp):
+///
+/// * A session opens: `replicas` hosts that the admission lets are chosen by the placement, and a replica starts on
+/// each.
+/// * A cell comes: the replicas are tried in the order of the executor policy, and the first whose host has the devices
+///   free runs it. Where none has, a replica moves to a host that has them: which one is the migration policy's choice.
+///   Where no host has, hosts are provisioned, and cells wait in order of arrival.
+/// * From time to time the scaling policy says how many hosts there should be; hosts to be released move their idle
+///   replicas away first.
+/// * Where the bundle asks for it, idle kernels are moved to where they could run before their next cell comes.
+/// * A lost host: its replicas are started anew elsewhere, and its cells run on another replica.
+template <cluster_policies Policies>
+class replicated_cluster {
+  public:
+    explicit replicated_cluster(Policies policies) : policies_{std::move(policies)} {}
+
+    void handle(cluster_started const& e, time_point now, cluster_command_sink& out) {
+        state_.start(e);
+        for (std::uint32_t i = 0; i < policies_.scaling.hosts_at_start(); ++i) {
+            state_.provision(out);
+        }
+        next_scaling_ = now + policies_.scaling.interval();
+        out.append(wake_at{next_scaling_});
+    }
+    void handle(host_ready const& e, time_point now, cluster_command_sink& out) {
+        state_.host_is_up(e.host);
+        refill(e.host, out);
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(host_lost const& e, time_point now, cluster_command_sink& out) {
+        bool const asked_for = state_.host(e.host).phase != host_phase::provisioning;
+        auto const touched = state_.host_is_lost(e.host);
+        for (kernel_id const k : touched) {
+            respawn_.push_back(k);
+            if (state_.kernel(k).waits()) {
+                want_to_run(k);
+            }
+        }
+        if (!asked_for) {
+            state_.provision(out);
+        }
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(container_warm const& e, time_point /*now*/, cluster_command_sink& /*out*/) {
+        state_.warm_is_up(e.host);
+    }
+    void handle(session_opened const& e, time_point now, cluster_command_sink& out) {
+        state_.open(e.kernel, e.gpus, now);
+        unplaced_.push_back(e.kernel);
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(session_closed const& e, time_point now, cluster_command_sink& out) {
+        policies_.scaling.closed(state_, e.kernel, now);
+        std::erase(unplaced_, e.kernel);
+        std::erase(waiting_, e.kernel);
+        std::erase(respawn_, e.kernel);
+        state_.close(e.kernel, out);
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(cell_submitted const& e, time_point now, cluster_command_sink& out) {
+        policies_.scaling.submitted(state_, e.kernel, now);
+        state_.submit(e.kernel, e.cell, e.gpus, now);
+        if (!try_run(e.kernel, now, out)) {
+            want_to_run(e.kernel);
+            progress(now, out);
+        }
+        settle(now, out);
+    }
+    void handle(cell_finished const& e, time_point now, cluster_command_sink& out) {
+        kernel_state const& k = state_.kernel(e.kernel);
+        if (!k.running || k.cell != e.cell) {
+            return; // its host was lost, and it runs again elsewhere
+        }
+        policies_.scaling.finished(state_, e.kernel, now);
+        state_.finish(e.kernel, now, false);
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(replica_ready const& e, time_point now, cluster_command_sink& out) {
+        if (!state_.set_ready(e.kernel, e.replica)) {
+            return;
+        }
+        auto const& move = state_.kernel(e.kernel).move;
+        if (move && move->to == e.replica) {
+            bool const for_cell = move->for_cell;
+            state_.end_move(e.kernel, out);
+            if (for_cell) {
+                kernel_state const& k = state_.kernel(e.kernel);
+                state_.run(e.kernel, e.replica, k.replicas[k.index_of(e.replica)].host, false, out);
+            }
+        }
+        progress(now, out);
+        if (moves_wait_) {
+            rebalance(now, out);
+        }
+        empty_draining(out);
+    }
+    void handle(scheduler_woken const& /*e*/, time_point now, cluster_command_sink& out) {
+        if (now >= next_scaling_) {
+            sample();
+            scale(now, out);
+            next_scaling_ = now + policies_.scaling.interval();
+        }
+        progress(now, out);
+        settle(now, out);
+        out.append(wake_at{next_scaling_});
+    }
+
+    [[nodiscard]] cluster_state const& state() const noexcept { return state_; }
+    [[nodiscard]] Policies const& policies() const noexcept { return policies_; }
+    /// Cells that no host has room for at the moment.
+    [[nodiscard]] std::size_t waiting_count() const noexcept { return waiting_.size(); }
+
+  private:
+    [[nodiscard]] bool admits(gpu::host_id h, std::uint32_t gpus, bool waived) const {
+        return waived || policies_.admission.admits_host(state_.ledger(), h, cluster_state::request(gpus));
+    }
+
+    void want_to_run(kernel_id k) {
+        if (std::find(waiting_.begin(), waiting_.end(), k) == waiting_.end()) {
+            waiting_.push_back(k);
+        }
+    }
+
+    // After anything that may have made room.
+    void progress(time_point now, cluster_command_sink& out) {
+        place_kernels(out);
+        replace_lost(out);
+        std::uint64_t homeless = 0; // devices of cells that no host has room for
+        std::vector<kernel_id> still;
+        for (std::size_t i = 0; i < waiting_.size(); ++i) {
+            kernel_id const k = waiting_[i];
+            if (!state_.kernel(k).waits() || try_run(k, now, out) || begin_move_for_cell(k, now, out)) {
+                continue;
+            }
+            still.push_back(k);
+            homeless += state_.kernel(k).replicas.empty() || state_.kernel(k).move ? 0 : state_.kernel(k).cell_gpus;
+        }
+        waiting_ = std::move(still);
+        std::uint64_t const each = std::max<std::uint32_t>(1, state_.host_devices());
+        for (auto missing = (homeless + each - 1) / each; missing > state_.provisioning_count();) {
+            state_.provision(out);
+        }
+    }
+
+    // After anything that changed who needs devices, or how many there are.
+    void settle(time_point now, cluster_command_sink& out) {
+        order_is_stale_ = true;
+        if (policies_.scaling.after_every_event()) {
+            scale(now, out);
+        }
+        rebalance(now, out);
+        empty_draining(out);
+    }
+
+    bool try_run(kernel_id k, time_point now, cluster_command_sink& out) {
+        kernel_state const& s = state_.kernel(k);
+        if (s.move && s.move->for_cell) {
+            return true; // it will run where it moves to
+        }
+        order_.clear();
+        policies_.executor.order(state_, k, order_);
+        for (std::size_t const i : order_) {
+            replica const r = s.replicas[i];
+            if (r.ready && state_.lease_for_cell(k, r.host, now)) {
+                state_.run(k, r.id, r.host, false, out);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    bool begin_move_for_cell(kernel_id k, time_point now, cluster_command_sink& out) {
+        kernel_state const& s = state_.kernel(k);
+        bool const some_ready =
+            std::any_of(s.replicas.begin(), s.replicas.end(), [](replica const& r) { return r.ready; });
+        if (!some_ready || s.move) {
+            return false;
+        }
+        gpu::placement_request const request{cluster_state::request(s.cell_gpus), {}};
+        auto const eligible = [&](bool waived) {
+            return gpu::best_host(policies_.target, state_.ledger(), request, gpu::room::now,
+                                  [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, waived); });
+        };
+        auto target = eligible(false);
+        if (!target) {
+            target = eligible(true);
+        }
+        if (!target || !state_.lease_for_cell(k, *target, now)) {
+            return false;
+        }
+        state_.begin_move(k, policies_.migration.victim(state_, k), *target, true, out);
+        refill(*target, out);
+        return true;
+    }
+
+    void place_kernels(cluster_command_sink& out) {
+        std::erase_if(unplaced_, [&](kernel_id k) { return place(k, out); });
+    }
+
+    bool place(kernel_id k, cluster_command_sink& out) {
+        kernel_state const& s = state_.kernel(k);
+        std::size_t const wanted = policies_.replicas;
+        gpu::placement_request const request{cluster_state::request(s.gpus), {}};
+        std::uint32_t const expected = state_.up_count() + state_.provisioning_count();
+        bool waived = false;
+        auto hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
+                                        [&](gpu::host_id h) { return admits(h, s.gpus, false); });
+        if (hosts.size() < wanted && !policies_.scaling.may_grow(state_)) {
+            waived = true;
+            hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
+                                       [](gpu::host_id) { return true; });
+        }
+        bool const enough = hosts.size() == wanted &&
+                            (waived || policies_.admission.admits_group(state_.ledger(), hosts, request.devices));
+        if (!enough) {
+            auto const missing = static_cast<std::uint32_t>(std::max<std::size_t>(1, wanted - hosts.size()));
+            while (policies_.scaling.may_grow(state_) && state_.provisioning_count() < missing) {
+                state_.provision(out);
+            }
+            (void)expected;
+            return false;
+        }
+        for (gpu::host_id const h : hosts) {
+            state_.add_replica(k, h, true, out);
+            refill(h, out);
+        }
+        return true;
+    }
+
+    void replace_lost(cluster_command_sink& out) {
+        std::erase_if(respawn_, [&](kernel_id k) {
+            kernel_state const& s = state_.kernel(k);
+            while (s.open && s.replicas.size() < policies_.replicas) {
+                gpu::placement_request const request{cluster_state::request(s.gpus), {}};
+                auto const h = gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever,
+                                              [&](gpu::host_id id) { return !s.lives_on(id); });
+                if (!h) {
+                    while (state_.provisioning_count() == 0 && policies_.scaling.may_grow(state_)) {
+                        state_.provision(out);
+                    }
+                    return false;
+                }
+                state_.add_replica(k, *h, s.replicas.empty(), out);
+            }
+            return true;
+        });
+    }
+
+    void sample() {
+        if constexpr (requires { policies_.admission.sample(std::int64_t{}, std::int64_t{}); }) {
+            policies_.admission.sample(state_.demand_milli(), std::max(state_.running_milli(), state_.leased_milli()));
+        }
+    }
+
+    void scale(time_point now, cluster_command_sink& out) {
+        if constexpr (requires { policies_.admission.settled(); }) {
+            if (!policies_.admission.settled()) {
+                return;
+            }
+        }
+        scaling_decision const d = policies_.scaling.decide(state_, now);
+        for (std::uint32_t i = 0; i < d.add; ++i) {
+            if (auto const back = draining_host()) {
+                state_.undrain(*back);
+            } else {
+                state_.provision(out);
+            }
+        }
+        for (gpu::host_id const h : d.drain) {
+            state_.drain(h);
+        }
+    }
+
+    [[nodiscard]] std::optional<gpu::host_id> draining_host() const {
+        auto const hosts = state_.hosts();
+        for (std::uint32_t i = 0; i < hosts.size(); ++i) {
+            if (hosts[i].phase == host_phase::draining) {
+                return gpu::host_id{i};
+            }
+        }
+        return std::nullopt;
+    }
+
+    // Replicas leave hosts that are to be released, and vacant hosts go.
+    void empty_draining(cluster_command_sink& out) {
+        auto const hosts = state_.hosts();
+        for (std::uint32_t i = 0; i < hosts.size(); ++i) {
+            gpu::host_id const id{i};
+            if (hosts[i].phase != host_phase::draining) {
+                continue;
+            }
+            std::vector<kernel_id> const members(hosts[i].members.begin(), hosts[i].members.end());
+            for (kernel_id const k : members) {
+                leave(k, id, out);
+            }
+            if (state_.vacant(id)) {
+                state_.release(id, out);
+            }
+        }
+    }
+
+    void leave(kernel_id k, gpu::host_id from, cluster_command_sink& out) {
+        kernel_state const& s = state_.kernel(k);
+        auto const here =
+            std::find_if(s.replicas.begin(), s.replicas.end(), [from](replica const& r) { return r.host == from; });
+        if (s.move || here == s.replicas.end() || (s.running && s.executor == here->id)) {
+            return;
+        }
+        gpu::placement_request const request{cluster_state::request(s.gpus), {}};
+        auto const to = gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever,
+                                       [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, false); });
+        if (to) {
+            state_.begin_move(k, static_cast<std::size_t>(here - s.replicas.begin()), *to, false, out);
+        }
+    }
+
+    // Idle kernels that could not run where they are move, the likeliest to come back first.
+    void rebalance(time_point now, cluster_command_sink& out) {
+        if (policies_.rebalancing.moves_at_once() == 0) {
+            return;
+        }
+        largest_rest_ = 0;
+        for (gpu::host_load const& h : state_.ledger().loads()) {
+            largest_rest_ =
+                h.free_count < h.device_count ? std::max<std::uint32_t>(largest_rest_, h.free_count) : largest_rest_;
+        }
+        auto const kernels = state_.kernels();
+        if (order_is_stale_) {
+            order_is_stale_ = false;
+            by_rate_.clear();
+            all_rates_ = 0;
+            for (std::uint32_t i = 0; i < kernels.size(); ++i) {
+                if (kernels[i].idle()) {
+                    by_rate_.push_back({policies_.scaling.return_rate(state_, kernel_id{i}, now), kernel_id{i}});
+                    all_rates_ += by_rate_.back().rate;
+                }
+            }
+            std::sort(by_rate_.begin(), by_rate_.end(), [](candidate const& a, candidate const& b) {
+                return a.rate != b.rate ? a.rate > b.rate : a.kernel < b.kernel;
+            });
+        }
+        moves_wait_ = false;
+        double covered = 0;
+        for (auto const& [rate, k] : by_rate_) {
+            if (covered >= policies_.rebalancing.coverage() * all_rates_) {
+                break;
+            }
+            if (state_.moving_count() >= policies_.rebalancing.moves_at_once()) {
+                moves_wait_ = true;
+                break;
+            }
+            covered += rate;
+            kernel_state const& s = state_.kernel(k);
+            if (!s.idle() || s.move || s.replicas.empty() || places_to_run(s) >= policies_.rebalancing.places()) {
+                continue;
+            }
+            gpu::placement_request const request{cluster_state::request(s.gpus), {}};
+            auto const to = gpu::best_host(policies_.target, state_.ledger(), request, gpu::room::now,
+                                           [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, false); });
+            if (to) {
+                state_.begin_move(k, policies_.migration.victim(state_, k), *to, false, out);
+                refill(*to, out);
+            }
+        }
+    }
+
+    // Replicas whose hosts have the devices free now. A host that is wholly free counts only where nothing but such
+    // hosts would do: a cell of few devices there would spoil it for one of many.
+    [[nodiscard]] std::uint32_t places_to_run(kernel_state const& s) const {
+        bool const among_others = s.gpus <= largest_rest_;
+        return static_cast<std::uint32_t>(std::count_if(s.replicas.begin(), s.replicas.end(), [&](replica const& r) {
+            gpu::host_load const& h = state_.ledger().load(r.host);
+            return h.free_count >= s.gpus && !(among_others && h.free_count == h.device_count);
+        }));
+    }
+
+    void refill(gpu::host_id h, cluster_command_sink& out) {
+        host_record const& r = state_.host(h);
+        for (std::uint32_t have = r.warm + r.warming; have < policies_.prewarming.wanted(state_, h); ++have) {
+            state_.order_warm(h, out);
+        }
+    }
+
+    struct candidate {
+        double rate;
+        kernel_id kernel;
+    };
+
+    Policies policies_;
+    cluster_state state_;
+    std::vector<kernel_id> unplaced_; // in order of opening
+    std::vector<kernel_id> waiting_;  // with a cell that no replica's host has room for, in order of submission
+    std::vector<kernel_id> respawn_;  // that lost a replica
+    std::vector<std::size_t> order_;
+    std::vector<candidate> by_rate_; // idle kernels, the likeliest to come back first
+    double all_rates_ = 0;
+    bool order_is_stale_ = true;
+    bool moves_wait_ = false;        // for others to end: too many at once
+    std::uint32_t largest_rest_ = 0; // free devices of the host that has the most of those that are not wholly free
+    time_point next_scaling_{};
+};
+
+} // namespace hpcsched::notebook
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <boost/json.hpp>
+#include <doctest/doctest.h>
+
+#include "program.hpp"
+#include "skip.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace hpcsched::test {
+
+namespace json = boost::json;
+
+namespace {
+
+std::vector<std::string> small(std::vector<std::string> more = {}) {
+    std::vector<std::string> words{"notebook", "simulate", "--sessions", "20", "--length", "1d"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+} // namespace
+
+TEST_CASE("notebook simulate: a generated trace under every policy gives a table, a page, CSV and JSON") {
+    program hpcsched;
+    finished_program const ended = hpcsched.hpcsched(small({"--seeds", "2", "--out", "o"}));
+    CHECK(ended.status == 0);
+    CHECK(ended.out.starts_with("generated, 20 sessions: "));
+    for (char const* const policy : {"reservation", "batch", "notebookos-lcp", "notebookos", "predictive"}) {
+        CHECK(ended.out.find(std::string{"\n  "} + policy + ' ') != std::string::npos);
+    }
+    json::value const document = json::parse(read_text(hpcsched / "o/results.json"));
+    CHECK(document.at("results").as_array().size() == 10);
+    CHECK(document.at("results").as_array().at(9).at("seed") == 2);
+    std::string const csv = read_text(hpcsched / "o/results.csv");
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == 11);
+    CHECK(read_text(hpcsched / "o/report.html").find("Interactivity delay") != std::string::npos);
+}
+
+TEST_CASE("notebook simulate: the same seed gives the same numbers, whatever the threads") {
+    program hpcsched;
+    auto const figures = [&](char const* threads) {
+        CHECK(hpcsched.hpcsched(small({"--threads", threads, "--out", threads})).status == 0);
+        json::value document = json::parse(read_text(hpcsched / (std::string{threads} + "/results.json")));
+        for (json::value& r : document.at("results").as_array()) {
+            r.as_object().erase("run_seconds");
+        }
+        return json::serialize(document.at("results"));
+    };
+    CHECK(figures("1") == figures("2"));
+}
+
+TEST_CASE("notebook simulate: the busiest window of a real trace, or one from a given time") {
+    auto const trace = shared_data("idlt_june.csv");
+    if (!trace) {
+        HPCSCHED_SKIP("HPCSCHED_DATA names no folder with the real traces");
+    }
+    program hpcsched;
+    finished_program const busiest =
+        hpcsched.hpcsched({"notebook", "simulate", *trace, "-p", "predictive", "--window", "17.5h"});
+    CHECK(busiest.status == 0);
+    CHECK(busiest.out.find(
+              "idlt_june.csv: 1332 cells of 186 sessions\nThe busiest window of the trace: 17.5 hours from hour "
+              "561.6;") != std::string::npos);
+    finished_program const given = hpcsched.hpcsched(
+        {"notebook", "simulate", *trace, "-p", "batch,reservation", "--window", "1d", "--from", "100h"});
+    CHECK(given.status == 0);
+    CHECK(given.out.find("A window of the trace: 24.0 hours from hour 100.0;") != std::string::npos);
+}
+
+TEST_CASE("notebook simulate: what is wrong is said in one line, with what to do") {
+    program hpcsched;
+    auto const fails = [&](std::vector<std::string> const& more, int status, std::string const& line) {
+        std::vector<std::string> words{"notebook", "simulate"};
+        words.insert(words.end(), more.begin(), more.end());
+        finished_program const ended = hpcsched.hpcsched(words);
+        CHECK(ended.status == status);
+        CHECK(ended.err == "hpcsched notebook simulate: " + line + "\n");
+    };
+    fails({"-p", "predictve"}, 2, "--policies: there is no policy 'predictve'; did you mean 'predictive'?");
+    fails({"--from", "1h"}, 2, "--from needs --window, which says how long");
+    fails({"--sessions", "0"}, 2, "--sessions: '0' is out of range: give 1 to 1000000");
+    fails({"absent.csv"}, 3, "absent.csv: cannot be opened: No such file or directory; check the path");
+    std::ofstream{hpcsched / "empty.csv"} << "submit_s,session,gpus,run_s\n";
+    fails({"empty.csv"}, 3, "empty.csv: there is no cell in this trace");
+    std::ofstream{hpcsched / "wide.csv"} << "submit_s,session,gpus,run_s\n0,0,16,60\n";
+    fails({"wide.csv"}, 2,
+          "a cell of the trace needs 16 GPUs on one host, which has 8: give hosts more with --host-gpus");
+    std::ofstream{hpcsched / "other.csv"} << "a,b\n";
+    fails({"other.csv"}, 3,
+          "other.csv:1:1: not a trace of notebooks; it begins with a header that names submit_s,session,gpus,run_s, or "
+          "num_gpu,submit_time,duration");
+}
+
+TEST_CASE("notebook simulate: hosts may have other devices, and may fail") {
+    program hpcsched;
+    std::ofstream{hpcsched / "wide.csv"} << "submit_s,session,gpus,run_s\n0,0,16,60\n600,0,16,60\n";
+    CHECK(hpcsched.hpcsched({"notebook", "simulate", "wide.csv", "--host-gpus", "16"}).status == 0);
+    finished_program const ended =
+        hpcsched.hpcsched(small({"-p", "predictive", "--host-lifetime", "2h", "--out", "f"}));
+    CHECK(ended.status == 0);
+    json::value const document = json::parse(read_text(hpcsched / "f/results.json"));
+    CHECK(document.at("results").as_array().at(0).at("hosts_lost").to_number<double>() > 0);
+}
+
+} // namespace hpcsched::test

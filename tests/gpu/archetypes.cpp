@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Compiled, never linked: what compiles with the archetypes asks no more of a policy than its concept does.
+#include <hpcsched/gpu/allocator.hpp>
+#include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/testing/archetypes/admission_policy.hpp>
+#include <hpcsched/testing/archetypes/placement_policy.hpp>
+#include <hpcsched/testing/archetypes/preemption_policy.hpp>
+#include <hpcsched/testing/archetypes/queueing_policy.hpp>
+#include <hpcsched/testing/conformance/placement_policy.hpp>
+#include <hpcsched/testing/conformance/preemption_policy.hpp>
+#include <hpcsched/testing/conformance/queueing_policy.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hpcsched {
+
+using anywhere = bool (*)(gpu::host_id);
+using testing::minimal_bounded_placement_policy;
+using testing::minimal_placement_policy;
+using testing::minimal_preemption_policy;
+using testing::minimal_queueing_policy;
+
+template class gpu::allocator<minimal_placement_policy, minimal_queueing_policy, minimal_preemption_policy>;
+template class gpu::allocator<minimal_bounded_placement_policy, minimal_queueing_policy, minimal_preemption_policy>;
+template std::optional<gpu::host_id> gpu::best_host(minimal_placement_policy const&, ledger const&,
+                                                    placement_request const&, room, anywhere const&);
+template std::vector<gpu::host_id> gpu::place_members(minimal_placement_policy const&, ledger const&,
+                                                      placement_request const&, std::size_t, anywhere const&);
+template std::uint64_t gpu::in_one_group<minimal_placement_policy>::score(placement_request const&,
+                                                                          host_load const&) const noexcept;
+template std::uint64_t gpu::resident_first<minimal_placement_policy>::score(placement_request const&,
+                                                                            host_load const&) const noexcept;
+template std::uint64_t gpu::keeps_room<minimal_placement_policy>::score(placement_request const&,
+                                                                        host_load const&) const noexcept;
+
+template std::vector<std::string> testing::check_placement_policy(minimal_placement_policy const&,
+                                                                  placement_check_options const&);
+template std::vector<std::string> testing::check_queueing_policy(minimal_queueing_policy const&, std::uint64_t);
+template std::vector<std::string> testing::check_preemption_policy(minimal_preemption_policy const&, std::uint64_t);
+
+} // namespace hpcsched
