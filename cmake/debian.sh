@@ -17,6 +17,8 @@ hpcsched_packages() {
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     raft) echo libxxhash-dev liburing-dev libflatbuffers-dev flatbuffers-compiler libssl-dev openssl ;;
     etcd) echo etcd-server etcd-client ;;
+    notebooks) echo cppzmq-dev libzmq3-dev libssl-dev libboost-json1.81-dev ;;
+    jupyter) echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -33,6 +35,8 @@ hpcsched_why() {
     live) echo "steering real processes (hpcsched::cpu_linux), the FaaS host (hpcsched::faas_host) and their tests" ;;
     raft) echo "Raft on files, sockets and etcd (hpcsched::raft_log, raft_asio, raft_etcd) and its tests" ;;
     etcd) echo "the tests and figures against a real etcd" ;;
+    notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
+    jupyter) echo "the tests with a real Jupyter" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;

@@ -32,6 +32,10 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
     if (HPCSCHED_HAS_FAAS_HOST) {
         commands.push_back({"serve"});
     }
+    if (HPCSCHED_HAS_NOTEBOOK_HOST) {
+        commands.push_back({"notebook", "install"});
+        commands.push_back({"notebook", "kernel"});
+    }
     if (HPCSCHED_HAS_RAFT_ASIO) {
         for (char const* const name : {"serve", "kv", "bench"}) {
             commands.push_back({"raft", name});

@@ -107,4 +107,36 @@ TEST_CASE("notebook simulate: hosts may have other devices, and may fail") {
     CHECK(document.at("results").as_array().at(0).at("hosts_lost").to_number<double>() > 0);
 }
 
+TEST_CASE("notebook kernel: a connection file that is not there, or is none, is an error that names it") {
+    if (!HPCSCHED_HAS_NOTEBOOK_HOST) {
+        HPCSCHED_SKIP("hpcsched notebook kernel is not built");
+    }
+    program hpcsched;
+    finished_program const absent = hpcsched.hpcsched({"notebook", "kernel", "-f", "absent.json"});
+    CHECK(absent.status == 3);
+    CHECK(absent.err == "hpcsched notebook kernel: cannot open the connection file 'absent.json'\n");
+    std::ofstream{hpcsched / "bad.json"} << "{}";
+    finished_program const bad = hpcsched.hpcsched({"notebook", "kernel", "-f", "bad.json"});
+    CHECK(bad.status == 3);
+    CHECK(bad.err.starts_with("hpcsched notebook kernel: bad.json: the connection file has no port as shell_port;"));
+}
+
+TEST_CASE("notebook install: a name that is none, and a Python without ipykernel, are refused") {
+    if (!HPCSCHED_HAS_NOTEBOOK_HOST) {
+        HPCSCHED_SKIP("hpcsched notebook install is not built");
+    }
+    program hpcsched;
+    finished_program const name = hpcsched.hpcsched({"notebook", "install", "--prefix", "p", "--name", "a/b"});
+    CHECK(name.status == 2);
+    CHECK(name.err.find("--name: 'a/b' is no name of a kernel") != std::string::npos);
+    finished_program const python = hpcsched.hpcsched({"notebook", "install", "--prefix", "p", "--python", "true"});
+    CHECK(python.status == 0); // `true` says yes to everything
+    finished_program const none = hpcsched.hpcsched({"notebook", "install", "--prefix", "p", "--python", "false"});
+    CHECK(none.status == 1);
+    CHECK(none.err.find("apt-get install python3-ipykernel") != std::string::npos);
+    json::value const spec = json::parse(read_text(hpcsched / "p/share/jupyter/kernels/hpcsched/kernel.json"));
+    CHECK(spec.at("argv").as_array().at(2) == "kernel");
+    CHECK(spec.at("interrupt_mode") == "message");
+}
+
 } // namespace hpcsched::test

@@ -48,6 +48,17 @@ TEST_CASE("cluster_scheduler: predictive keeps the rules") {
     check_many([] { return predictive_cluster{predictive_policies{}}; });
 }
 
+TEST_CASE("cluster_scheduler: predictive that reclaims idle kernels, and warms by Little's law, keeps the rules") {
+    struct reclaiming : predictive_policies {
+        warm_by_littles_law prewarming{};
+    };
+    check_many([] {
+        reclaiming policies;
+        policies.reclaim_after = std::chrono::minutes{3};
+        return replicated_cluster<reclaiming>{std::move(policies)};
+    });
+}
+
 /// Runs a cell although another has its devices: what a checker must find.
 class greedy : public predictive_cluster {
   public:

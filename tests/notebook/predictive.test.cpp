@@ -139,6 +139,53 @@ TEST_CASE("predictive: hosts that nothing needs any more are given back after a 
     CHECK(c.up().size() == 3);
 }
 
+TEST_CASE("replicated cluster: a kernel that is idle for long has no replicas, and three again for its next cell") {
+    predictive_policies policies;
+    policies.reclaim_after = minutes{30};
+    scripted_cluster c{predictive_cluster{std::move(policies)}};
+    c.bring_up();
+    c.open(0, 1);
+    c.ready();
+    c.submit(0, 1);
+    c.finish(0);
+    c.pass(minutes{29});
+    CHECK(c.replicas(0).size() == 3);
+    c.pass(minutes{2});
+    CHECK(c.replicas(0).empty());
+    std::size_t const before = c.started_count();
+    c.submit(0, 1);
+    CHECK(c.runs().size() == 1);
+    CHECK(c.started_count() == before + 3);
+    c.ready();
+    CHECK(c.runs().size() == 2);
+    CHECK(c.scheduler().state().ledger().check().empty());
+}
+
+TEST_CASE("prewarming: by Little's law as many wait as are used while one more starts") {
+    warm_by_littles_law warm{{.start = seconds{15}, .window = minutes{10}}};
+    CHECK(warm.target() == 1);
+    for (int i = 0; i < 100; ++i) { // one every 6 seconds: 2.5 in 15 seconds
+        warm.started(time_point{seconds{6 * i}});
+    }
+    CHECK(warm.target() == 3);
+    warm.started(time_point{hours{2}});
+    CHECK(warm.target() == 1);
+}
+
+TEST_CASE("prewarming: a number in all is spread over the hosts") {
+    cluster_state s;
+    cluster_command_buffer out;
+    s.start({gpu::uniform_host()});
+    for (int i = 0; i < 5; ++i) {
+        s.host_is_up(s.provision(out));
+    }
+    CHECK(warm_in_all{12}.wanted(s, gpu::host_id{0}) == 3);
+    s.drain(gpu::host_id{4});
+    CHECK(warm_in_all{12}.wanted(s, gpu::host_id{4}) == 0);
+    CHECK(warm_on_each_host{}.wanted(s, gpu::host_id{3}) == 3);
+    CHECK(no_prewarming::wanted(s, gpu::host_id{3}) == 0);
+}
+
 TEST_CASE("replicated cluster: a lost host's cell runs again on another replica, and the kernel has three again") {
     scripted_cluster c{predictive_cluster{predictive_policies{}}};
     c.bring_up();

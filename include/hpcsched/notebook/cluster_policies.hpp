@@ -2,14 +2,19 @@
 #ifndef HPCSCHED_NOTEBOOK_CLUSTER_POLICIES_HPP
 #define HPCSCHED_NOTEBOOK_CLUSTER_POLICIES_HPP
 
+#include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/placement.hpp>
 #include <hpcsched/notebook/cluster_state.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <type_traits>
 #include <vector>
 
@@ -60,11 +65,14 @@ concept scaling_policy =
         { c.return_rate(s, k, now) } -> std::same_as<double>;
     };
 
-/// How many containers wait on a host for replicas to come: `p.wanted(state, host)`.
+/// How many containers wait on a host for replicas to come: `p.wanted(state, host)`. It is told of each replica that
+/// starts, `p.started(now)`.
 template <class P>
-concept prewarming_policy = std::movable<P> && requires(P const& p, cluster_state const& s, gpu::host_id h) {
-    { p.wanted(s, h) } -> std::same_as<std::uint32_t>;
-};
+concept prewarming_policy =
+    std::movable<P> && requires(P& p, P const& c, cluster_state const& s, gpu::host_id h, time_point now) {
+        { c.wanted(s, h) } -> std::same_as<std::uint32_t>;
+        { p.started(now) } -> std::same_as<void>;
+    };
 
 /// Whether idle kernels move ahead of their next cell: how many at one time, 0 for never; on how many of its hosts one
 /// should be able to run, 1 .. replicas; and which share of the cells that are to be expected is cared for, 0 .. 1: the
@@ -88,6 +96,8 @@ concept cluster_policies = std::movable<P> && requires(P& p) {
     requires scaling_policy<std::remove_cvref_t<decltype(p.scaling)>>;
     requires prewarming_policy<std::remove_cvref_t<decltype(p.prewarming)>>;
     requires rebalancing_policy<std::remove_cvref_t<decltype(p.rebalancing)>>;
+    requires std::convertible_to<decltype(p.reclaim_after),
+                                 duration>; // idle for so long, a kernel keeps its state only
 };
 
 // --- simple models --------------------------------------------------------------------------------------------
@@ -118,11 +128,62 @@ struct warm_on_each_host {
     [[nodiscard]] std::uint32_t wanted(cluster_state const& s, gpu::host_id h) const noexcept {
         return s.host(h).phase == host_phase::up ? count : 0;
     }
+    static void started(time_point) noexcept {}
+};
+
+/// So many containers wait in all, spread evenly over the hosts.
+/// \source NotebookOS, `fixed_capacity`
+struct warm_in_all {
+    std::uint32_t count = 12;
+
+    [[nodiscard]] std::uint32_t wanted(cluster_state const& s, gpu::host_id h) const noexcept {
+        std::uint32_t const hosts = std::max(1U, s.up_count());
+        return s.host(h).phase == host_phase::up ? (count + hosts - 1) / hosts : 0;
+    }
+    static void started(time_point) noexcept {}
+};
+
+/// As many as are used while one more starts, by Little's law: ceil(rate x time), spread evenly over the hosts. The
+/// rate is that of the last `window` of starts.
+/// \source NotebookOS, `little_law_capacity`: ceil(lambda W)
+class warm_by_littles_law {
+  public:
+    struct config {
+        duration start = std::chrono::seconds{15};  ///< W: how long a container takes to start
+        duration window = std::chrono::minutes{10}; ///< over which starts are counted, > 0
+        std::uint32_t least = 1;                    ///< in all
+    };
+
+    warm_by_littles_law() : warm_by_littles_law{config{}} {}
+    explicit warm_by_littles_law(config c) : config_{c} { HPCSCHED_ASSERT(c.window > duration{0}); }
+
+    void started(time_point now) {
+        starts_.push_back(now);
+        while (now - starts_.front() > config_.window) {
+            starts_.pop_front();
+        }
+    }
+
+    /// Containers in all.
+    [[nodiscard]] std::uint32_t target() const noexcept {
+        double const at_once =
+            static_cast<double>(starts_.size()) * to_seconds(config_.start) / to_seconds(config_.window);
+        return std::max(config_.least, static_cast<std::uint32_t>(std::ceil(at_once)));
+    }
+    [[nodiscard]] std::uint32_t wanted(cluster_state const& s, gpu::host_id h) const noexcept {
+        std::uint32_t const hosts = std::max(1U, s.up_count());
+        return s.host(h).phase == host_phase::up ? (target() + hosts - 1) / hosts : 0;
+    }
+
+  private:
+    config config_;
+    std::deque<time_point> starts_; // within the window, oldest first
 };
 
 /// Nothing waits.
 struct no_prewarming {
     [[nodiscard]] static std::uint32_t wanted(cluster_state const&, gpu::host_id) noexcept { return 0; }
+    static void started(time_point) noexcept {}
 };
 
 } // namespace hpcsched::notebook

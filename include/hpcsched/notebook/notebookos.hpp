@@ -167,6 +167,7 @@ struct notebookos_policies {
     notebookos_scaling scaling{};
     warm_on_each_host prewarming{};
     no_rebalancing rebalancing{};
+    duration reclaim_after = unlimited;
 
     explicit notebookos_policies(random_stream draws, notebookos_scaling::config scaling_config = {})
         : migration{std::move(draws)}, scaling{scaling_config} {}

@@ -349,6 +349,7 @@ struct predictive_policies {
     predictive_scaling scaling{};
     warm_on_each_host prewarming{};
     rebalance_ahead rebalancing{};
+    duration reclaim_after = unlimited;
 };
 static_assert(cluster_policies<predictive_policies>);
 

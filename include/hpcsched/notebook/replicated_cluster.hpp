@@ -32,6 +32,9 @@ namespace hpcsched::notebook {
 /// * From time to time the scaling policy says how many hosts there should be; hosts to be released move their idle
 ///   replicas away first.
 /// * Where the bundle asks for it, idle kernels are moved to where they could run before their next cell comes.
+/// * A kernel that is idle for `reclaim_after` gives up its replicas, and has its state in the store; its next cell
+/// starts
+///   them again.
 /// * A lost host: its replicas are started anew elsewhere, and its cells run on another replica.
 template <cluster_policies Policies>
 class replicated_cluster {
@@ -89,6 +92,10 @@ class replicated_cluster {
         policies_.scaling.submitted(state_, e.kernel, now);
         state_.submit(e.kernel, e.cell, e.gpus, now);
         if (!try_run(e.kernel, now, out)) {
+            bool const was_reclaimed = state_.kernel(e.kernel).replicas.empty();
+            if (was_reclaimed && std::find(unplaced_.begin(), unplaced_.end(), e.kernel) == unplaced_.end()) {
+                unplaced_.push_back(e.kernel);
+            }
             want_to_run(e.kernel);
             progress(now, out);
         }
@@ -126,6 +133,7 @@ class replicated_cluster {
     void handle(scheduler_woken const& /*e*/, time_point now, cluster_command_sink& out) {
         if (now >= next_scaling_) {
             sample();
+            reclaim_idle(now, out);
             scale(now, out);
             next_scaling_ = now + policies_.scaling.interval();
         }
@@ -152,7 +160,7 @@ class replicated_cluster {
 
     // After anything that may have made room.
     void progress(time_point now, cluster_command_sink& out) {
-        place_kernels(out);
+        place_kernels(now, out);
         replace_lost(out);
         std::uint64_t homeless = 0; // devices of cells that no host has room for
         std::vector<kernel_id> still;
@@ -217,20 +225,20 @@ class replicated_cluster {
         if (!target || !state_.lease_for_cell(k, *target, now)) {
             return false;
         }
+        policies_.prewarming.started(now);
         state_.begin_move(k, policies_.migration.victim(state_, k), *target, true, out);
         refill(*target, out);
         return true;
     }
 
-    void place_kernels(cluster_command_sink& out) {
-        std::erase_if(unplaced_, [&](kernel_id k) { return place(k, out); });
+    void place_kernels(time_point now, cluster_command_sink& out) {
+        std::erase_if(unplaced_, [&](kernel_id k) { return place(k, now, out); });
     }
 
-    bool place(kernel_id k, cluster_command_sink& out) {
+    bool place(kernel_id k, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
         std::size_t const wanted = policies_.replicas;
         gpu::placement_request const request{cluster_state::request(s.gpus), {}};
-        std::uint32_t const expected = state_.up_count() + state_.provisioning_count();
         bool waived = false;
         auto hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                         [&](gpu::host_id h) { return admits(h, s.gpus, false); });
@@ -246,14 +254,25 @@ class replicated_cluster {
             while (policies_.scaling.may_grow(state_) && state_.provisioning_count() < missing) {
                 state_.provision(out);
             }
-            (void)expected;
             return false;
         }
         for (gpu::host_id const h : hosts) {
-            state_.add_replica(k, h, true, out);
+            policies_.prewarming.started(now);
+            state_.add_replica(k, h, s.leases_made == 0, out);
             refill(h, out);
         }
         return true;
+    }
+
+    void reclaim_idle(time_point now, cluster_command_sink& out) {
+        auto const kernels = state_.kernels();
+        for (std::uint32_t i = 0; i < kernels.size(); ++i) {
+            kernel_state const& s = kernels[i];
+            bool const due = s.idle() && !s.move && now - s.idle_since >= policies_.reclaim_after;
+            while (due && !s.replicas.empty()) {
+                state_.stop(kernel_id{i}, 0, out);
+            }
+        }
     }
 
     void replace_lost(cluster_command_sink& out) {
@@ -387,6 +406,7 @@ class replicated_cluster {
             auto const to = gpu::best_host(policies_.target, state_.ledger(), request, gpu::room::now,
                                            [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, false); });
             if (to) {
+                policies_.prewarming.started(now);
                 state_.begin_move(k, policies_.migration.victim(state_, k), *to, false, out);
                 refill(*to, out);
             }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_HOST_HPP
+#define HPCSCHED_NOTEBOOK_HOST_HPP
+
+/// \file
+/// All of hpcsched::notebook_host; a program that is built often includes what it uses instead.
+
+#include <hpcsched/notebook_host/connection_file.hpp>
+#include <hpcsched/notebook_host/jupyter_message.hpp>
+#include <hpcsched/notebook_host/kernel_proxy.hpp>
+
+#endif

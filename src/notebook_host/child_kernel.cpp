@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child_kernel.hpp"
+
+#include <openssl/rand.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+namespace hpcsched::notebook_host {
+namespace {
+
+[[nodiscard]] std::string system_says(int number) {
+    return std::generic_category().message(number);
+}
+
+/// 64 hexadecimal digits that nobody can guess; empty where the system has none.
+[[nodiscard]] std::string random_key() {
+    std::array<unsigned char, 32> bytes{};
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+        return {};
+    }
+    std::string text;
+    for (unsigned char const b : bytes) {
+        constexpr char const* digits = "0123456789abcdef";
+        text += {digits[b >> 4U], digits[b & 15U]};
+    }
+    return text;
+}
+
+/// A folder of its own, mode 0700. The paths of sockets are short, so the shortest of the usual places.
+[[nodiscard]] result<std::string> make_folder() {
+    char const* const runtime = std::getenv("XDG_RUNTIME_DIR"); // NOLINT(concurrency-mt-unsafe): before any thread
+    std::string pattern = std::string{runtime != nullptr && *runtime != '\0' ? runtime : "/tmp"} + "/hpcsched-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) {
+        return error{"cannot make a folder for the kernel's sockets, " + pattern + ": " + system_says(errno)};
+    }
+    return result<std::string>{boost::system::in_place_value, std::move(pattern)};
+}
+
+[[noreturn]] void become(std::vector<std::string>& words, sigset_t const& signals, pid_t parent) {
+    ::setsid(); // a signal to the proxy's group is the proxy's to pass on
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) {
+        ::_exit(127); // it went before the line above
+    }
+    ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
+    std::vector<char*> arguments;
+    for (std::string& word : words) {
+        arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
+    ::execvp(arguments.front(), arguments.data());
+    std::fprintf(stderr, "hpcsched: cannot start '%s': %s\n", words.front().c_str(), std::strerror(errno)); // NOLINT
+    ::_exit(127);
+}
+
+} // namespace
+
+result<child_kernel> child_kernel::start(std::vector<std::string> const& words, sigset_t const& signals) {
+    if (words.empty()) {
+        return error{"no kernel is named: give its program and arguments, with {connection_file}"};
+    }
+    auto folder = make_folder();
+    if (!folder) {
+        return folder.error();
+    }
+    child_kernel kernel;
+    kernel.folder_ = std::move(*folder);
+    kernel.connection_ = {.transport = "ipc",
+                          .ip = kernel.folder_ + "/k",
+                          .shell_port = 1,
+                          .iopub_port = 2,
+                          .stdin_port = 3,
+                          .control_port = 4,
+                          .hb_port = 5,
+                          .key = random_key()};
+    if (kernel.connection_.key.empty()) {
+        return error{"the system has no random numbers for a key"};
+    }
+    std::string const file = kernel.folder_ + "/connection.json";
+    if (!(std::ofstream{file} << connection_json(kernel.connection_))) {
+        return error{"cannot write " + file};
+    }
+    std::vector<std::string> own = words;
+    for (std::string& word : own) {
+        constexpr std::string_view mark = "{connection_file}";
+        if (auto const at = word.find(mark); at != std::string::npos) {
+            word.replace(at, mark.size(), file);
+        }
+    }
+    pid_t const parent = ::getpid();
+    kernel.process_ = ::fork();
+    if (kernel.process_ == 0) {
+        become(own, signals, parent);
+    }
+    if (kernel.process_ < 0) {
+        return error{"cannot start a process for the kernel: " + system_says(errno)};
+    }
+    return result<child_kernel>{boost::system::in_place_value, std::move(kernel)};
+}
+
+child_kernel::child_kernel(child_kernel&& other) noexcept
+    : folder_{std::exchange(other.folder_, {})}, connection_{std::move(other.connection_)},
+      process_{std::exchange(other.process_, -1)} {}
+
+child_kernel::~child_kernel() {
+    if (process_ > 0) {
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+    }
+    if (!folder_.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_, ignored);
+    }
+}
+
+void child_kernel::send(int signal) const {
+    if (process_ > 0) {
+        ::kill(process_, signal);
+    }
+}
+
+std::optional<int> child_kernel::ended() {
+    int status = 0;
+    if (process_ <= 0 || ::waitpid(process_, &status, WNOHANG) != process_) {
+        return std::nullopt;
+    }
+    process_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+} // namespace hpcsched::notebook_host
