@@ -49,6 +49,12 @@ class Kernel:
         reply = self.client.execute_interactive(code, timeout=TIMEOUT, output_hook=messages.append, **more)
         return reply["content"], messages
 
+    def run_for_ever(self):
+        """Returns when the cell's own code runs: before, a signal would find the kernel and not the cell."""
+        self.client.execute("import time\nprint('runs', flush=True)\nwhile True: time.sleep(0.05)")
+        while self.client.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
+            pass
+
     def pid(self):
         return self.manager.provisioner.process.pid
 
@@ -150,9 +156,7 @@ def case_rich_output():
 
 def case_interrupt():
     with Kernel() as k:
-        k.client.execute("import time\nwhile True: time.sleep(0.05)")
-        while k.client.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "execute_input":
-            pass
+        k.run_for_ever()
         k.manager.interrupt_kernel()
         reply = k.client.get_shell_msg(timeout=TIMEOUT)
         assert reply["content"]["ename"] == "KeyboardInterrupt", reply
@@ -165,9 +169,7 @@ def case_interrupt():
 
 def case_signal():
     with Kernel() as k:
-        k.client.execute("import time\nwhile True: time.sleep(0.05)")
-        while k.client.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "execute_input":
-            pass
+        k.run_for_ever()
         os.kill(k.pid(), 2)
         reply = k.client.get_shell_msg(timeout=TIMEOUT)
         assert reply["content"]["ename"] == "KeyboardInterrupt", reply

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::notebook {
@@ -99,6 +100,21 @@ concept cluster_policies = std::movable<P> && requires(P& p) {
     requires std::convertible_to<decltype(p.reclaim_after),
                                  duration>; // idle for so long, a kernel keeps its state only
 };
+
+/// Appends the indices of a kernel's replicas to `out`, in ascending order of `key(load of the host, is_previous)`;
+/// equals in the order of replicas. `is_previous` is of the executor of the last cell.
+template <class Key>
+void order_replicas(cluster_state const& s, kernel_id k, std::vector<std::size_t>& out, Key key) {
+    kernel_state const& kernel = s.kernel(k);
+    auto const rank = [&](std::size_t i) {
+        replica const& r = kernel.replicas[i];
+        return std::pair{key(s.ledger().load(r.host), kernel.leases_made > 0 && r.id == kernel.executor), i};
+    };
+    for (std::size_t i = 0; i < kernel.replicas.size(); ++i) {
+        out.push_back(i);
+    }
+    std::sort(out.begin(), out.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+}
 
 // --- simple models --------------------------------------------------------------------------------------------
 

@@ -26,17 +26,9 @@ namespace hpcsched::notebook {
 /// \source NotebookOS's prototype, routing of an execute_request
 struct previous_executor_first {
     static void order(cluster_state const& s, kernel_id k, std::vector<std::size_t>& out) {
-        kernel_state const& kernel = s.kernel(k);
-        for (std::size_t i = 0; i < kernel.replicas.size(); ++i) {
-            out.push_back(i);
-        }
-        auto const key = [&](std::size_t i) {
-            replica const& r = kernel.replicas[i];
-            bool const previous = kernel.leases_made > 0 && r.id == kernel.executor;
-            return std::pair{previous ? 0 : 1, -static_cast<int>(s.ledger().load(r.host).free_count)};
-        };
-        std::sort(out.begin(), out.end(),
-                  [&](std::size_t a, std::size_t b) { return std::pair{key(a), a} < std::pair{key(b), b}; });
+        order_replicas(s, k, out, [](gpu::host_load const& h, bool is_previous) {
+            return std::pair{is_previous ? 0 : 1, -static_cast<int>(h.free_count)};
+        });
     }
 };
 

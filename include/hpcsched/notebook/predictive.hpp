@@ -299,17 +299,9 @@ class predictive_scaling {
 /// Where the fewest devices are left over; among equals the executor of the last cell.
 struct tightest_first {
     static void order(cluster_state const& s, kernel_id k, std::vector<std::size_t>& out) {
-        kernel_state const& kernel = s.kernel(k);
-        for (std::size_t i = 0; i < kernel.replicas.size(); ++i) {
-            out.push_back(i);
-        }
-        auto const key = [&](std::size_t i) {
-            replica const& r = kernel.replicas[i];
-            bool const previous = kernel.leases_made > 0 && r.id == kernel.executor;
-            return std::pair{s.ledger().load(r.host).free_count, previous ? 0 : 1};
-        };
-        std::sort(out.begin(), out.end(),
-                  [&](std::size_t a, std::size_t b) { return std::pair{key(a), a} < std::pair{key(b), b}; });
+        order_replicas(s, k, out, [](gpu::host_load const& h, bool is_previous) {
+            return std::pair{h.free_count, is_previous ? 0 : 1};
+        });
     }
 };
 
