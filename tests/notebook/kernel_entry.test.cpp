@@ -33,6 +33,9 @@ TEST_CASE("kernel entry: numbers out of range are no entry") {
     bytes = encoded(cell_done{{1, 1}, replica_id{0}, cell_status::aborted, {}});
     bytes[32] = std::byte{3}; // no such status
     CHECK(!kernel_codec::decode(bytes));
+    bytes = encoded(vote_cast{{1, 1}, replica_id{0}, replica_id{2}});
+    bytes[bytes.size() - 16] = std::byte{0}; // for nobody, and yet for somebody
+    CHECK(!kernel_codec::decode(bytes));
     bytes = encoded(cell_assigned{{1, 1}, replica_id{0}, 0});
     bytes[0] = std::byte{9}; // no such kind
     CHECK(!kernel_codec::decode(bytes));

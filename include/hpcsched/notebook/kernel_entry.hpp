@@ -119,6 +119,8 @@ class kernel_codec {
             replica_id const executor = take_replica(in);
             if (somebody) {
                 e.executor = executor;
+            } else if (executor != replica_id{}) {
+                return std::nullopt;
             }
             entry = e;
             break;
