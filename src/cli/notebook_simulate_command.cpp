@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/experiment/build_identity.hpp>
 #include <hpcsched/experiment/notebook_policies.hpp>
 #include <hpcsched/experiment/notebook_result.hpp>
 #include <hpcsched/experiment/notebook_results_io.hpp>
@@ -19,9 +20,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -68,11 +71,13 @@ struct settings {
     bool quiet = false;
 };
 
-template <class Parse>
-void take(arguments const& given, char const* option, Parse parse) {
-    if (given.has(option)) {
-        parse(given.one(option));
-    }
+/// Up to three digits behind the point, none of them an idle 0: "17.5", "15".
+std::string short_number(double value) {
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(3) << value;
+    std::string digits = text.str();
+    digits.erase(digits.find_last_not_of('0') + 1);
+    return digits.ends_with('.') ? digits.substr(0, digits.size() - 1) : digits;
 }
 
 duration time_of(arguments const& given, char const* option, duration otherwise) {
@@ -164,11 +169,7 @@ void choose_window(arguments const& given, settings& s) {
         throw failure{exit_code::bad_input, s.workload + ": no cell is submitted in that window"};
     }
     s.cluster.until = time_point{length};
-    auto const hours = [](duration d) {
-        std::string text = std::to_string(to_seconds(d) / 3600);
-        text.erase(text.find_last_not_of('0') + 1);
-        return text.ends_with('.') ? text + '0' : text;
-    };
+    auto const hours = [](duration d) { return short_number(to_seconds(d) / 3600); };
     s.window = std::string{given.has("--from") ? "A window" : "The busiest window"} +
                " of the trace: " + hours(length) + " hours from hour " + hours(start - time_point{}) +
                "; cells that ran before it and go on are not in it.";
@@ -176,15 +177,14 @@ void choose_window(arguments const& given, settings& s) {
 
 std::string assumptions_of(settings const& s) {
     auto const& c = s.cluster;
-    auto const seconds = [](duration d) { return std::to_string(to_seconds(d)).substr(0, 5) + " s"; };
+    auto const seconds = [](duration d) { return short_number(to_seconds(d)) + " s"; };
     return "Hosts of " + std::to_string(c.host_kind.devices.size()) + " GPUs, up after " +
            seconds(c.provisioning.mean) + " +- " + seconds(c.provisioning.deviation) + ", gone after " +
            seconds(c.releasing.mean) + "; containers cold " + seconds(c.cold_start) + ", warm " +
            seconds(c.warm_start) + "; state from the store 99 % within " + seconds(c.store_read_p99) + ", to it " +
            seconds(c.store_write_p99) + "; a commit " + seconds(c.commit) + ", a model onto its devices " +
            seconds(c.device_load) + "; a session is opened " + seconds(c.session_lead) +
-           " before its first cell; a GPU costs $" + std::to_string(s.price.dollars_per_hour).substr(0, 4) +
-           " an hour, provisioned.";
+           " before its first cell; a GPU costs $" + short_number(s.price.dollars_per_hour) + " an hour, provisioned.";
 }
 
 settings read_settings(arguments const& given) {
@@ -198,9 +198,10 @@ settings read_settings(arguments const& given) {
     s.cluster.host_lifetime = time_of(given, "--host-lifetime", s.cluster.host_lifetime);
     s.cluster.seed = count_of(given, "--seed", 0, std::numeric_limits<std::uint64_t>::max() - 10'000, 1);
     s.seeds = count_of(given, "--seeds", 1, 10'000, 1);
-    take(given, "--gpu-price", [&](std::string const& text) {
-        s.price.dollars_per_hour = or_fail(parse_real(text, 0, 1e6), exit_code::usage, "--gpu-price: ");
-    });
+    if (given.has("--gpu-price")) {
+        s.price.dollars_per_hour =
+            or_fail(parse_real(given.one("--gpu-price"), 0, 1e6), exit_code::usage, "--gpu-price: ");
+    }
     s.sample_every = time_of(given, "--sample-every", std::chrono::minutes{5});
     if (s.sample_every <= duration{0} || s.cluster.host_lifetime <= duration{0}) {
         throw failure{exit_code::usage, "--sample-every and --host-lifetime: give a time above 0"};
@@ -270,7 +271,7 @@ exit_code simulate(arguments const& given) {
         }
         span = to_seconds(last - time_point{}) / 3600;
     }
-    experiment::notebook_run_description const run{.program = "hpcsched",
+    experiment::notebook_run_description const run{.program = "hpcsched " + std::string{experiment::library_version()},
                                                    .command = given.command(),
                                                    .span_hours = span,
                                                    .window = s.window,
