@@ -56,7 +56,7 @@ class replicated_cluster {
         settle(now, out);
     }
     void handle(host_lost const& e, time_point now, cluster_command_sink& out) {
-        bool const asked_for = state_.host(e.host).phase != host_phase::provisioning;
+        bool const was_coming = state_.host(e.host).phase == host_phase::provisioning;
         auto const touched = state_.host_is_lost(e.host);
         for (kernel_id const k : touched) {
             respawn_.push_back(k);
@@ -64,7 +64,7 @@ class replicated_cluster {
                 want_to_run(k);
             }
         }
-        if (!asked_for) {
+        if (was_coming) { // it is wanted still
             state_.provision(out);
         }
         progress(now, out);
