@@ -244,6 +244,13 @@ class client::state {
         if (at == asked_.end() || !at->second.is_sent) {
             return; // too late
         }
+        if (r.status == response_status::more) {
+            if (at->second.done) {
+                auto const done = at->second.done; // which may submit, and move what is asked
+                done(r);
+            }
+            return;
+        }
         at->second.is_sent = false;
         --sent_count_;
         switch (r.status) {
@@ -435,6 +442,9 @@ result<response> client::call(request const& r, duration timeout) {
     HPCSCHED_ASSERT(state_->own() != nullptr);
     std::optional<result<response>> outcome;
     submit(r, timeout, [&](result<response> const& came) {
+        if (came && came->status == response_status::more) {
+            return;
+        }
         outcome = came;
         if (came) {
             state_->last_payload.assign(came->payload.begin(), came->payload.end());

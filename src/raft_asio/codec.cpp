@@ -125,7 +125,7 @@ decoded decode_responses(std::span<std::byte const> body, std::function<void(res
     std::size_t bytes = 0;
     for (wire::Response const* const each : *root->responses()) {
         bytes += 4 + span_of(each->payload()).size();
-        if (each->status() > static_cast<std::uint8_t>(response_status::refused) || bytes > body.size()) {
+        if (each->status() > static_cast<std::uint8_t>(response_status::more) || bytes > body.size()) {
             return {.fault = "a response of an unknown status, or payloads that lie over each other"};
         }
     }

@@ -16,10 +16,6 @@ namespace {
 // A frame that has grown so far is sent without waiting for the end of the turn.
 constexpr std::size_t frame_bytes_enough = std::size_t{256} << 10U;
 
-constexpr network::client_token token_of(std::uint32_t generation, std::size_t place) {
-    return (std::uint64_t{generation} << 32U) | place;
-}
-
 } // namespace
 
 // --- nodes -------------------------------------------------------------------------------------------------------
@@ -161,7 +157,9 @@ void network::state::reply(client_token client, response const& r) {
     }
     ++counts_.responses_sent;
     place.batch.add(told);
-    place.unanswered -= place.unanswered != 0 ? 1U : 0U;
+    if (told.status != response_status::more) {
+        place.unanswered -= place.unanswered != 0 ? 1U : 0U;
+    }
     if (!place.is_dirty) {
         place.is_dirty = true;
         dirty_clients_.push_back(at);
@@ -225,6 +223,9 @@ void network::set_on_log(std::function<void(std::string)> callback) {
 }
 void network::set_on_request(std::function<void(client_token, request const&)> callback) {
     state_->on_request = std::move(callback);
+}
+void network::set_on_client_gone(std::function<void(client_token)> callback) {
+    state_->on_client_gone = std::move(callback);
 }
 void network::send(raft::group_id group, raft::message const& m) {
     state_->send(group, m);

@@ -274,6 +274,9 @@ void network::state::release_client(session& s) {
     place.session.reset();
     free_clients_.push_back(s.client);
     --client_count_;
+    if (on_client_gone) {
+        on_client_gone(token_of(place.generation, s.client));
+    }
 }
 
 // --- peers -------------------------------------------------------------------------------------------------------

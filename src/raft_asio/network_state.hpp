@@ -20,6 +20,11 @@
 
 namespace hpcsched::raft_asio {
 
+/// Of the client that is the `generation`th in its place.
+constexpr network::client_token token_of(std::uint32_t generation, std::size_t place) {
+    return (std::uint64_t{generation} << 32U) | place;
+}
+
 class network::state {
   public:
     state(event_loop& loop, network_config config, detail::tls_context tls);
@@ -44,6 +49,7 @@ class network::state {
     std::function<void(raft::node_id)> on_connected;
     std::function<void(std::string)> on_log;
     std::function<void(client_token, request const&)> on_request;
+    std::function<void(client_token)> on_client_gone;
 
   private:
     // What the other end of a connection is to this node.

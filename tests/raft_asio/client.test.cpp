@@ -104,6 +104,36 @@ TEST_SUITE("client") {
         loop.stop();
     }
 
+    TEST_CASE("client: an answer in parts comes part by part, and is one request until the last") {
+        event_loop loop;
+        node a{loop, 1};
+        std::vector<token> gone;
+        a.net->set_on_client_gone([&](token who) { gone.push_back(who); });
+        std::vector<std::pair<token, std::uint64_t>> asked;
+        a.net->set_on_request([&](token from, request const& r) { asked.emplace_back(from, r.id); });
+        loop.set_on_turn([&](time_point) {
+            a.net->flush();
+            return never;
+        });
+        outcomes seen;
+        std::optional<client> c = client::connect(loop, basic({&a})).value();
+        c->submit({.kind = request_kind::host}, unlimited, seen.note());
+        REQUIRE(comes_true(loop, [&] { return asked.size() == 1; }));
+        auto const [who, id] = asked.front();
+        for (char const* const part : {"one", "two"}) {
+            a.net->reply(who, {.id = id, .status = response_status::more, .payload = bytes_of(std::string{part})});
+            REQUIRE(comes_true(loop, [&, n = seen.came.size()] { return seen.came.size() > n; }));
+            CHECK(c->pending() == 1);
+        }
+        a.net->reply(who, {.id = id, .payload = bytes_of(std::string{"end"})});
+        REQUIRE(comes_true(loop, [&] { return c->pending() == 0; }));
+        CHECK(seen.came == std::vector<std::string>{"one", "two", "end"});
+        CHECK(gone.empty());
+        c.reset();
+        REQUIRE(comes_true(loop, [&] { return !gone.empty(); }));
+        CHECK(gone == std::vector<token>{who});
+    }
+
     TEST_CASE("client: goes where the answers say that the leader is, even where it did not know that node") {
         event_loop loop;
         node a{loop, 1};

@@ -244,6 +244,55 @@ TEST_CASE("node: what was acknowledged is there after all nodes were stopped and
     }
 }
 
+TEST_CASE("node: a command that is offered to any node is applied by all of them") {
+    cluster all;
+    client to = all.ask();
+    writer w{to};
+    REQUIRE(w.write(1, 10) == 0); // there is a leader
+    raft::byte_buffer opening;
+    register_service::encode({}, {}, opening);
+    std::array<std::promise<std::size_t>, 3> heard;
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+        all.at(id).on_its_thread<bool>([&, id](service_node& n, std::promise<bool>& set) {
+            n.set_on_applied(
+                [&, id](raft::group_id, std::span<std::byte const> command, std::span<std::byte const> reply) {
+                    if (std::ranges::equal(command, opening)) {
+                        heard.at(id - 1).set_value(reply.size());
+                    }
+                });
+            set.set_value(true);
+        });
+    }
+    std::uint32_t const follower = to.connected_to().value % 3 + 1;
+    all.at(follower).on_its_thread<bool>([&](service_node& n, std::promise<bool>& offered) {
+        n.offer(raft::group_id{1}, opening);
+        offered.set_value(true);
+    });
+    for (auto& each : heard) {
+        CHECK(each.get_future().get() == 9); // the answer to the opening of a session
+    }
+}
+
+TEST_CASE("node: requests of the host program are its own, and refused where it takes none") {
+    cluster all{1};
+    client to = all.ask();
+    raft::byte_buffer const question = word(21);
+    CHECK(refusal(to, {.kind = request_kind::host, .payload = question}) ==
+          "this node's program takes no requests of its own");
+    all.at(1).on_its_thread<bool>([](service_node& n, std::promise<bool>& set) {
+        n.set_on_host_request([&n](service_node::client_token from, request const& r) {
+            byte_reader in{r.payload};
+            std::uint64_t const asked = in.word();
+            n.answer_host(from, r.id, response_status::more, word(asked));
+            n.answer_host(from, r.id, response_status::ok, word(2 * asked));
+        });
+        set.set_value(true);
+    });
+    auto const answer = to.call({.kind = request_kind::host, .payload = question}, patience);
+    REQUIRE(answer.has_value());
+    CHECK(std::vector(answer->payload.begin(), answer->payload.end()) == word(42)); // the last part
+}
+
 TEST_CASE("node: one that is added by its address is reached by all, and one that leaves is not needed any more") {
     cluster all{3, 1};
     client to = all.ask();

@@ -54,11 +54,12 @@ class client {
 
     /// Asks, and calls `done` once: with the answer (`ok` or `refused`), or with an error where none has come within
     /// `timeout`, or, at once, where the request is longer than a frame may be. The request's id is given here; the
-    /// payload is copied.
+    /// payload is copied. Where the answer comes in parts, `done` is called with each that is `more` before.
     /// \return the id
     std::uint64_t submit(request const& r, duration timeout, callback done);
 
-    /// Asks and waits. The answer's spans are borrowed until the next call of a member.
+    /// Asks and waits for the answer, of one in parts for the last. The answer's spans are borrowed until the next call
+    /// of a member.
     /// \pre not on a host's loop
     [[nodiscard]] result<response> call(request const& r, duration timeout);
 

@@ -102,8 +102,11 @@ class network {
 
     /// A client asks. Answer by `reply`, at once or in a later turn.
     void set_on_request(std::function<void(client_token, request const&)> callback);
+    /// A client has gone: nothing that is answered will reach it. Called by the loop, in no turn.
+    void set_on_client_gone(std::function<void(client_token)> callback);
 
-    /// Answers the request `r.id` of a client; dropped where the client is gone. Sent by `flush`.
+    /// Answers the request `r.id` of a client, or a part of it (`response_status::more`); dropped where the client is
+    /// gone. Sent by `flush`.
     void reply(client_token client, response const& r);
 
     [[nodiscard]] std::size_t client_count() const noexcept;

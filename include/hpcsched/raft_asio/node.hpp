@@ -72,13 +72,14 @@ class node {
 
         void applied(raft::entry const& e, std::span<std::byte const> reply) { owner->on_applied(group, e, reply); }
         void read_ready(std::uint64_t id, bool confirmed) { owner->on_read_ready(group, id, confirmed); }
-        void restored(raft::log_index /*index*/) { owner->note_addresses(group); }
+        void restored(raft::log_index /*index*/) { owner->on_restored(group); }
     };
     using group_set = raft::groups<held_machine, raft_log::group_log, group_transport, watcher>;
 
   public:
     using server_type = typename group_set::server_type;
     using make_machine = std::function<Machine(raft::group_id)>;
+    using client_token = raft_asio::network::client_token;
     /// Takes a command's outcome and, where it was applied, the machine's reply, borrowed for the call.
     using on_outcome = std::function<void(outcome, std::span<std::byte const> reply)>;
     /// Takes the machine, in a state that shows everything acknowledged before the read; null: ask again.
@@ -185,6 +186,49 @@ class node {
         later([this, id] { groups_.with(id, [](server_type& s) { s.campaign(event_loop::now()); }); });
     }
 
+    /// Puts a command into the log of group `id` by whichever node leads it, if that can be reached: nothing tells
+    /// whether it was but `set_on_applied`. It may be lost, and where it is offered again it may be there twice.
+    void offer(raft::group_id id, std::span<std::byte const> command) {
+        raft::byte_buffer framed = frame(detail::command_kind::of_the_machine, command);
+        later([this, id, framed = std::move(framed)] {
+            groups_.with(id, [&](server_type& s) {
+                if (!s.propose(framed, event_loop::now())) {
+                    (void)s.forward(framed, event_loop::now());
+                }
+            });
+        });
+    }
+
+    /// Changes who belongs to group `id`, if this node leads it, and no other change is under way. New members are
+    /// reached by their addresses in `network_config::peers`.
+    void change_membership(raft::group_id id, std::vector<raft::membership_change> changes) {
+        later([this, id, changes = std::move(changes)] {
+            groups_.with(id, [&](server_type& s) { (void)s.change_membership(changes, event_loop::now()); });
+        });
+    }
+
+    /// Told of each command of a machine that was applied here, after it, with its reply. Both are borrowed for the
+    /// call, in which nothing of this node but its looks (`machine`, `server`) may be called: `event_loop::post` the
+    /// rest.
+    void set_on_applied(
+        std::function<void(raft::group_id, std::span<std::byte const> command, std::span<std::byte const> reply)>
+            callback) {
+        on_applied_ = std::move(callback);
+    }
+    /// Told when a group's machine was replaced by another's snapshot; see `set_on_applied`.
+    void set_on_restored(std::function<void(raft::group_id)> callback) { on_restored_ = std::move(callback); }
+
+    /// Takes the requests of kind `host`: the host program's own, which need no leader. Answered by `answer_host`.
+    void set_on_host_request(std::function<void(client_token, request const&)> callback) {
+        on_host_request_ = std::move(callback);
+    }
+    /// Answers a request of kind `host`, by as many parts that are `more` as it likes, and then once by another.
+    void answer_host(client_token to, std::uint64_t request, response_status status,
+                     std::span<std::byte const> payload) {
+        network_.reply(to, {.id = request, .status = status, .payload = payload});
+        wake();
+    }
+
     /// Told when this node hears of another leader of a group, or of none (`no_node`).
     void set_on_leader(std::function<void(raft::group_id, raft::node_id leader, raft::log_term)> callback) {
         on_leader_ = std::move(callback);
@@ -198,8 +242,6 @@ class node {
     [[nodiscard]] std::string const& failure() const noexcept { return failure_; }
 
   private:
-    using client_token = raft_asio::network::client_token;
-
     // Who waits for a command: a client of the cluster, or somebody in this process.
     struct waiter {
         client_token client = 0;
@@ -364,6 +406,8 @@ class node {
         if (e.kind == raft::entry_kind::command && !e.payload.empty() &&
             e.payload.front() == static_cast<std::byte>(detail::command_kind::addresses)) {
             note_addresses(id);
+        } else if (on_applied_ && e.kind == raft::entry_kind::command && !e.payload.empty()) {
+            on_applied_(id, e.payload.subspan(1), reply);
         }
         auto const at = works_.find(id);
         if (at == works_.end()) {
@@ -451,6 +495,14 @@ class node {
     // --- clients --------------------------------------------------------------------------------------------------
 
     void on_request(client_token from, request const& r) {
+        if (r.kind == request_kind::host) {
+            if (on_host_request_) {
+                on_host_request_(from, r);
+            } else {
+                refuse(from, r.id, r.group, "this node's program takes no requests of its own");
+            }
+            return;
+        }
         server_type* const s = groups_.find(r.group);
         if (s == nullptr) {
             refuse(from, r.id, r.group, "this node has no server of group " + std::to_string(r.group.value));
@@ -483,6 +535,9 @@ class node {
             break;
         case request_kind::transfer:
             transfer(from, r);
+            break;
+        default:
+            refuse(from, r.id, r.group, "this version does not know the request");
             break;
         }
     }
@@ -592,6 +647,13 @@ class node {
         respond(to, id, group, response_status::refused, std::as_bytes(std::span{why}));
     }
 
+    void on_restored(raft::group_id id) {
+        note_addresses(id);
+        if (on_restored_) {
+            on_restored_(id);
+        }
+    }
+
     // --- peers ----------------------------------------------------------------------------------------------------
 
     // Beside the peers that are configured there are those that the group's log names.
@@ -629,6 +691,9 @@ class node {
     bool in_turn_ = false;
     std::string failure_;
     std::function<void(raft::group_id, raft::node_id, raft::log_term)> on_leader_;
+    std::function<void(raft::group_id, std::span<std::byte const>, std::span<std::byte const>)> on_applied_;
+    std::function<void(raft::group_id)> on_restored_;
+    std::function<void(client_token, request const&)> on_host_request_;
 };
 
 } // namespace hpcsched::raft_asio

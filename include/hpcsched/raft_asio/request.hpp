@@ -25,6 +25,7 @@ enum class request_kind : std::uint8_t {
     open_session = 5,      ///< open a session of `raft::sessions`; the answer is the client's number, 8 bytes
     change_membership = 6, ///< the payload is made by `encode_changes`
     transfer = 7,          ///< hand leadership to the node whose id is the payload (`encode_node`)
+    host = 8,              ///< of this node's host program, whatever leads: see `node::set_on_host_request`
 };
 
 /// One request. The payload is borrowed: by a host for the call that hands it over, by a client until `submit` returns.
@@ -41,6 +42,7 @@ enum class response_status : std::uint8_t {
     unavailable = 2, ///< nothing was done, or it is not known whether: no leader for now, ask again
     busy = 3,        ///< nothing was done: too much is under way, ask again after a while
     refused = 4,     ///< nothing was done, and asking again will not help; the payload is a text that says why
+    more = 5,        ///< a part of the answer to a `host` request: others follow, until one of another status
 };
 
 /// The answer to one request. Borrowed as a request is.
