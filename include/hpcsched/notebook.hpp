@@ -6,6 +6,7 @@
 /// All of hpcsched::notebook; a program that is built often includes what it uses instead.
 
 #include <hpcsched/notebook/batch_cluster.hpp>
+#include <hpcsched/notebook/cluster_image.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
 #include <hpcsched/notebook/cluster_scheduler.hpp>
 #include <hpcsched/notebook/cluster_state.hpp>
@@ -16,5 +17,7 @@
 #include <hpcsched/notebook/predictive.hpp>
 #include <hpcsched/notebook/replicated_cluster.hpp>
 #include <hpcsched/notebook/reservation_cluster.hpp>
+#include <hpcsched/notebook/scheduler_machine.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
 
 #endif

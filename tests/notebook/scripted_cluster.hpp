@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -33,6 +34,11 @@ class scripted_cluster {
             deliver(host_ready{h});
         }
     }
+    /// A host that nobody ordered is up.
+    void add_host(std::uint32_t h, std::optional<gpu::host_info> const& what = {}) {
+        up_.insert(gpu::host_id{h});
+        deliver(host_ready{gpu::host_id{h}, what});
+    }
     /// Every replica and container that was started is ready, what was started because of that too.
     void ready() {
         while (!starting_.empty() || !warming_.empty()) {
@@ -52,6 +58,8 @@ class scripted_cluster {
     void submit(std::uint32_t k, std::uint32_t gpus) {
         deliver(cell_submitted{kernel_id{k}, cells_[k] = ++last_cell_, gpus});
     }
+    /// The cell, which waits, is not wanted any more.
+    void withdraw(std::uint32_t k) { deliver(cell_withdrawn{kernel_id{k}, cells_[k]}); }
     void finish(std::uint32_t k) {
         running_.erase(k);
         deliver(cell_finished{kernel_id{k}, cells_[k]});

@@ -45,9 +45,14 @@ namespace hpcsched::gpu {
 /// \thread_safety none
 class ledger {
   public:
+    /// Whether these are a number and the facts of a host that could be added.
+    [[nodiscard]] static bool may_add(host_id id, host_info const& info) noexcept {
+        return id.value < host_count_max && info.devices.size() <= device_count_max && sound(info);
+    }
+
     /// Adds a host; again with the same facts is done as well.
     [[nodiscard]] ledger_code add_host(host_id id, host_info const& info) {
-        if (id.value >= host_count_max || info.devices.size() > device_count_max || !sound(info)) {
+        if (!may_add(id, info)) {
             return ledger_code::malformed;
         }
         if (contains(id)) {
@@ -287,6 +292,8 @@ class ledger {
         auto const at = owners_.find(owner);
         return at == owners_.end() ? 0 : at->second.sequence;
     }
+    /// Owners that were granted a lease, and were not forgotten.
+    [[nodiscard]] std::size_t owner_count() const noexcept { return owners_.size(); }
     /// In ascending order of tokens.
     [[nodiscard]] std::map<lease_token, lease> const& leases() const noexcept { return leases_; }
 

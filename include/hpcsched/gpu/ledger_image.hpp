@@ -17,6 +17,9 @@ namespace hpcsched::gpu {
 /// A ledger, its parts and its facts as bytes: little-endian words of 64 bits.
 class ledger_image {
   public:
+    static void put(byte_buffer& out, time_point at) {
+        put_word(out, static_cast<std::uint64_t>(at.time_since_epoch().count()));
+    }
     static void put(byte_buffer& out, resources const& r) {
         for (std::int64_t const amount : {r.cpu_milli, r.memory_mib, r.gpu_milli, r.gpu_memory_mib}) {
             put_word(out, static_cast<std::uint64_t>(amount));
@@ -51,8 +54,17 @@ class ledger_image {
         put_word(out, l.slices);
         put(out, l.request);
         put_word(out, static_cast<std::uint64_t>(std::int64_t{l.priority}));
-        put_word(out, static_cast<std::uint64_t>(l.granted.time_since_epoch().count()));
-        put_word(out, static_cast<std::uint64_t>(l.expiry.time_since_epoch().count()));
+        put(out, l.granted);
+        put(out, l.expiry);
+    }
+
+    /// What a host was said to be when it was added.
+    static host_info info_of(host_state const& h) {
+        host_info info{h.capacity.cpu_milli, h.capacity.memory_mib, {}};
+        for (device_state const& d : h.devices) {
+            info.devices.push_back(d.info);
+        }
+        return info;
     }
 
     /// A word as a number of fewer bits; one that does not fit makes the reader's input no good, by reading past it.
@@ -143,14 +155,15 @@ class ledger_image {
     }
 
     /// Replaces a ledger by what was saved.
+    /// \param host_max  what numbers of hosts are below; a large one takes memory for all
     /// \return false where `save` would not have written it so, or its accounts do not add up; the ledger is as it was
     ///         then
-    [[nodiscard]] static bool restore(ledger& to, byte_reader& in) {
+    [[nodiscard]] static bool restore(ledger& to, byte_reader& in, std::size_t host_max = host_count_max) {
         ledger made;
         made.last_token_ = in.word();
         std::uint64_t const host_count = in.word();
         for (std::uint64_t i = 0; i < host_count && in.good(); ++i) {
-            if (!restore_host(made, in)) {
+            if (!restore_host(made, in, host_max)) {
                 return false;
             }
         }
@@ -190,11 +203,7 @@ class ledger_image {
 
     static void save_host(host_state const& h, host_id id, byte_buffer& out) {
         put_word(out, id.value);
-        host_info info{h.capacity.cpu_milli, h.capacity.memory_mib, {}};
-        for (device_state const& d : h.devices) {
-            info.devices.push_back(d.info);
-        }
-        put(out, info);
+        put(out, info_of(h));
         put_word(out, h.draining ? 1 : 0);
         for (device_state const& d : h.devices) {
             put_word(out, static_cast<std::uint64_t>(d.health));
@@ -207,11 +216,11 @@ class ledger_image {
         }
     }
 
-    static bool restore_host(ledger& to, byte_reader& in) {
+    static bool restore_host(ledger& to, byte_reader& in, std::size_t host_max) {
         host_id const id = take_host(in);
         host_info const info = take_host_info(in);
         bool const follows = to.loads_.empty() || to.loads_.back().host < id;
-        if (!in.good() || !follows || to.add_host(id, info) != ledger_code::done) {
+        if (!in.good() || !follows || id.value >= host_max || to.add_host(id, info) != ledger_code::done) {
             return false;
         }
         host_state& h = to.hosts_[id.value];

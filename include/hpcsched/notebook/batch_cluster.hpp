@@ -45,7 +45,7 @@ class batch_cluster {
         out.append(wake_at{next_scaling_});
     }
     void handle(host_ready const& e, time_point now, cluster_command_sink& out) {
-        state_.host_is_up(e.host);
+        state_.host_is_up(e.host, e.what);
         for (std::uint32_t i = 0; config_.pooled && i < config_.pool_per_host; ++i) {
             state_.order_warm(e.host, out);
         }

@@ -118,6 +118,40 @@ void order_replicas(cluster_state const& s, kernel_id k, std::vector<std::size_t
 
 // --- simple models --------------------------------------------------------------------------------------------
 
+/// The executor of the last cell first, then by idle devices of their hosts, most first.
+/// \source NotebookOS's prototype, routing of an execute_request
+struct previous_executor_first {
+    static void order(cluster_state const& s, kernel_id k, std::vector<std::size_t>& out) {
+        order_replicas(s, k, out, [](gpu::host_load const& h, bool is_previous) {
+            return std::pair{is_previous ? 0 : 1, -static_cast<int>(h.free_count)};
+        });
+    }
+};
+
+/// The replica whose host has the fewest devices free: it is of the least use. Among equals the first.
+struct least_useful_victim {
+    [[nodiscard]] static std::size_t victim(cluster_state const& s, kernel_id k) {
+        auto const& replicas = s.kernel(k).replicas;
+        auto const worst = std::min_element(replicas.begin(), replicas.end(), [&](replica const& a, replica const& b) {
+            return s.ledger().load(a.host).free_count < s.ledger().load(b.host).free_count;
+        });
+        return static_cast<std::size_t>(worst - replicas.begin());
+    }
+};
+
+/// Hosts are there already, and are not provisioned or given back.
+struct no_scaling {
+    [[nodiscard]] static scaling_decision decide(cluster_state const&, time_point) { return {}; }
+    [[nodiscard]] static duration interval() noexcept { return std::chrono::minutes{1}; }
+    [[nodiscard]] static bool after_every_event() noexcept { return false; }
+    [[nodiscard]] static std::uint32_t hosts_at_start() noexcept { return 0; }
+    [[nodiscard]] static bool may_grow(cluster_state const&) noexcept { return false; }
+    static void submitted(cluster_state const&, kernel_id, time_point) noexcept {}
+    static void finished(cluster_state const&, kernel_id, time_point) noexcept {}
+    static void closed(cluster_state const&, kernel_id, time_point) noexcept {}
+    [[nodiscard]] static double return_rate(cluster_state const&, kernel_id, time_point) noexcept { return 0; }
+};
+
 /// No kernel moves before its cell comes.
 struct no_rebalancing {
     [[nodiscard]] static std::uint32_t moves_at_once() noexcept { return 0; }

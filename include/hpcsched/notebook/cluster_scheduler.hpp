@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 namespace hpcsched::notebook {
@@ -32,6 +33,7 @@ struct cluster_started {
 /// A host is up: one that was asked for, or one that was there from the start.
 struct host_ready {
     gpu::host_id host{};
+    std::optional<gpu::host_info> what{}; ///< what it is like, where it is not of the cluster's kind
 };
 /// A host is gone without having been released, with all that ran on it.
 struct host_lost {
@@ -57,6 +59,11 @@ struct cell_submitted {
 };
 /// A cell that was told to run is over, its reply sent, its devices idle.
 struct cell_finished {
+    kernel_id kernel{};
+    cell_number cell = 0;
+};
+/// A cell is not wanted any more that was submitted and does not run; for schedulers that can take one back.
+struct cell_withdrawn {
     kernel_id kernel{};
     cell_number cell = 0;
 };
@@ -149,6 +156,9 @@ concept runs_cells = schedules_after<S, cell_submitted> && schedules_after<S, ce
 /// Part of cluster_scheduler: may act by the clock.
 template <class S>
 concept wakes_up = schedules_after<S, scheduler_woken>;
+/// Not part of cluster_scheduler: takes cells back.
+template <class S>
+concept withdraws_cells = schedules_after<S, cell_withdrawn>;
 
 } // namespace detail
 

@@ -23,6 +23,8 @@ struct replica {
     replica_id id{};
     gpu::host_id host{};
     bool ready = false; ///< has the kernel's state
+
+    friend bool operator==(replica const&, replica const&) = default;
 };
 
 /// A replica that starts in order to take another's place.
@@ -116,14 +118,16 @@ class cluster_state {
         return gpu::host_id{n};
     }
 
-    void host_is_up(gpu::host_id id) {
+    /// \param what  what it is like; nothing: as the cluster's kind
+    /// \pre  it is not up, and a ledger may add it
+    void host_is_up(gpu::host_id id, std::optional<gpu::host_info> const& what = {}) {
         host_record& h = at(id);
         if (h.phase == host_phase::provisioning) {
             --provisioning_;
         }
         h.phase = host_phase::up;
         ++up_;
-        [[maybe_unused]] auto const code = ledger_.add_host(id, kind_);
+        [[maybe_unused]] auto const code = ledger_.add_host(id, what ? *what : kind_);
         HPCSCHED_ASSERT(code == gpu::ledger_code::done);
     }
 
@@ -302,6 +306,19 @@ class cluster_state {
         s.idle_since = now;
     }
 
+    /// Takes back a cell that waits. A replica that moves for it goes on, as if it moved for the next.
+    void withdraw(kernel_id k, time_point now) {
+        kernel_state& s = kernels_[k.value];
+        HPCSCHED_ASSERT(s.waits());
+        give_back(s);
+        if (s.move && s.move->for_cell) {
+            s.move->for_cell = false;
+            ++moving_;
+        }
+        s.cell = 0;
+        s.idle_since = now;
+    }
+
     /// Begins to replace a replica by one on another host.
     void begin_move(kernel_id k, std::size_t index, gpu::host_id to, bool for_cell, cluster_command_sink& out) {
         kernel_state& s = kernels_[k.value];
@@ -334,6 +351,8 @@ class cluster_state {
     [[nodiscard]] static std::uint64_t owner(kernel_id k) noexcept { return std::uint64_t{k.value} + 1; }
 
   private:
+    friend class cluster_image; // writes it down and reads it back
+
     host_record& at(gpu::host_id id) {
         if (id.value >= hosts_.size()) {
             hosts_.resize(id.value + std::size_t{1});

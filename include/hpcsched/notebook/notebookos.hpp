@@ -22,16 +22,6 @@
 
 namespace hpcsched::notebook {
 
-/// The executor of the last cell first, then by idle devices of their hosts, most first.
-/// \source NotebookOS's prototype, routing of an execute_request
-struct previous_executor_first {
-    static void order(cluster_state const& s, kernel_id k, std::vector<std::size_t>& out) {
-        order_replicas(s, k, out, [](gpu::host_load const& h, bool is_previous) {
-            return std::pair{is_previous ? 0 : 1, -static_cast<int>(h.free_count)};
-        });
-    }
-};
-
 /// Any replica, with equal probability.
 /// \source NotebookOS's prototype, all paths of its static policy
 class random_victim {

@@ -305,17 +305,6 @@ struct tightest_first {
     }
 };
 
-/// The replica whose host has the fewest devices free: it is of the least use.
-struct least_useful_victim {
-    [[nodiscard]] static std::size_t victim(cluster_state const& s, kernel_id k) {
-        auto const& replicas = s.kernel(k).replicas;
-        auto const worst = std::min_element(replicas.begin(), replicas.end(), [&](replica const& a, replica const& b) {
-            return s.ledger().load(a.host).free_count < s.ledger().load(b.host).free_count;
-        });
-        return static_cast<std::size_t>(worst - replicas.begin());
-    }
-};
-
 /// At most so many replicas on a host: each is a process that holds memory.
 struct member_limit {
     std::uint32_t members = 64;

@@ -2,23 +2,40 @@
 #ifndef HPCSCHED_NOTEBOOK_REPLICATED_CLUSTER_HPP
 #define HPCSCHED_NOTEBOOK_REPLICATED_CLUSTER_HPP
 
-#include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/ledger_image.hpp>
 #include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/notebook/cluster_image.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
 #include <hpcsched/notebook/cluster_scheduler.hpp>
 #include <hpcsched/notebook/cluster_state.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace hpcsched::notebook {
+
+namespace detail {
+
+/// Policies that can be written down. Those of a cluster that moves kernels ahead are none: it goes by rates that it
+/// computed earlier, and does not write down.
+template <class P>
+concept restorable_policies =
+    std::copyable<P> && std::same_as<std::remove_cvref_t<decltype(std::declval<P&>().rebalancing)>, no_rebalancing> &&
+    requires(P& p, P const& c, byte_buffer& out, byte_reader& in) {
+        { c.save(out) } -> std::same_as<void>;
+        { p.restore(in) } -> std::same_as<bool>;
+    };
+
+} // namespace detail
 
 /// A cluster whose kernels have several replicas on different hosts, and devices only while a cell runs.
 ///
@@ -36,6 +53,8 @@ namespace hpcsched::notebook {
 /// starts
 ///   them again.
 /// * A lost host: its replicas are started anew elsewhere, and its cells run on another replica.
+///
+/// Where the bundle can be saved, so can the cluster: `save(byte_buffer&) const` and `bool restore(byte_reader&)`.
 template <cluster_policies Policies>
 class replicated_cluster {
   public:
@@ -50,7 +69,7 @@ class replicated_cluster {
         out.append(wake_at{next_scaling_});
     }
     void handle(host_ready const& e, time_point now, cluster_command_sink& out) {
-        state_.host_is_up(e.host);
+        state_.host_is_up(e.host, e.what);
         refill(e.host, out);
         progress(now, out);
         settle(now, out);
@@ -59,9 +78,9 @@ class replicated_cluster {
         bool const was_coming = state_.host(e.host).phase == host_phase::provisioning;
         auto const touched = state_.host_is_lost(e.host);
         for (kernel_id const k : touched) {
-            respawn_.push_back(k);
+            add_once(respawn_, k);
             if (state_.kernel(k).waits()) {
-                want_to_run(k);
+                add_once(waiting_, k);
             }
         }
         if (was_coming) { // it is wanted still
@@ -92,11 +111,12 @@ class replicated_cluster {
         policies_.scaling.submitted(state_, e.kernel, now);
         state_.submit(e.kernel, e.cell, e.gpus, now);
         if (!try_run(e.kernel, now, out)) {
-            bool const was_reclaimed = state_.kernel(e.kernel).replicas.empty();
-            if (was_reclaimed && std::find(unplaced_.begin(), unplaced_.end(), e.kernel) == unplaced_.end()) {
-                unplaced_.push_back(e.kernel);
+            // One that lost its last replica comes back with the first host; placed as well, it would be twice there.
+            bool const lost_all = std::find(respawn_.begin(), respawn_.end(), e.kernel) != respawn_.end();
+            if (state_.kernel(e.kernel).replicas.empty() && !lost_all) {
+                add_once(unplaced_, e.kernel);
             }
-            want_to_run(e.kernel);
+            add_once(waiting_, e.kernel);
             progress(now, out);
         }
         settle(now, out);
@@ -108,6 +128,17 @@ class replicated_cluster {
         }
         policies_.scaling.finished(state_, e.kernel, now);
         state_.finish(e.kernel, now, false);
+        progress(now, out);
+        settle(now, out);
+    }
+    void handle(cell_withdrawn const& e, time_point now, cluster_command_sink& out) {
+        kernel_state const& k = state_.kernel(e.kernel);
+        if (!k.waits() || k.cell != e.cell) {
+            return; // it runs meanwhile, or is over
+        }
+        policies_.scaling.finished(state_, e.kernel, now);
+        std::erase(waiting_, e.kernel);
+        state_.withdraw(e.kernel, now);
         progress(now, out);
         settle(now, out);
     }
@@ -147,14 +178,76 @@ class replicated_cluster {
     /// Cells that no host has room for at the moment.
     [[nodiscard]] std::size_t waiting_count() const noexcept { return waiting_.size(); }
 
+    /// Appends all that decisions follow from.
+    void save(byte_buffer& out) const
+        requires detail::restorable_policies<Policies>
+    {
+        policies_.save(out);
+        cluster_image::save(state_, out);
+        for (auto const* const list : {&unplaced_, &waiting_, &respawn_}) {
+            put_word(out, list->size());
+            for (kernel_id const k : *list) {
+                put_word(out, k.value);
+            }
+        }
+        gpu::ledger_image::put(out, next_scaling_);
+    }
+
+    /// Replaces all by what was saved.
+    /// \return false where `save` would not have written it so; it is as it was then
+    [[nodiscard]] bool restore(byte_reader& in)
+        requires detail::restorable_policies<Policies>
+    {
+        replicated_cluster made{policies_};
+        if (!made.policies_.restore(in) || !cluster_image::restore(made.state_, in)) {
+            return false;
+        }
+        for (auto* const list : {&made.unplaced_, &made.waiting_, &made.respawn_}) {
+            std::uint64_t const count = in.word();
+            for (std::uint64_t i = 0; i < count && in.good(); ++i) {
+                list->push_back(kernel_id{gpu::ledger_image::take<std::uint32_t>(in)});
+            }
+        }
+        made.next_scaling_ = gpu::ledger_image::take_time(in);
+        if (!in.good() || made.next_scaling_ < time_point{} || !made.lists_are_right()) {
+            return false;
+        }
+        *this = std::move(made);
+        return true;
+    }
+
   private:
+    // Whether the lists hold the kernels that are to be there, each once.
+    [[nodiscard]] bool lists_are_right() const {
+        auto const kernels = state_.kernels();
+        auto const in_list = [](std::vector<kernel_id> const& list, kernel_id k) {
+            return std::count(list.begin(), list.end(), k) == 1;
+        };
+        std::size_t listed = 0;
+        bool right = true;
+        for (std::uint32_t i = 0; i < kernels.size(); ++i) {
+            kernel_state const& k = kernels[i];
+            bool const is_unplaced = in_list(unplaced_, kernel_id{i});
+            bool const lost_some = in_list(respawn_, kernel_id{i});
+            bool const waits = in_list(waiting_, kernel_id{i});
+            listed += (is_unplaced ? 1U : 0U) + (lost_some ? 1U : 0U) + (waits ? 1U : 0U);
+            bool const gave_up = k.replicas.empty() && k.idle() && policies_.reclaim_after != unlimited;
+            bool const lacks_some = k.open && staying(k) < policies_.replicas;
+            right &= staying(k) <= policies_.replicas;
+            right &= (is_unplaced || lost_some) == lacks_some || (gave_up && lacks_some);
+            right &= !(is_unplaced && lost_some) && (!is_unplaced || k.replicas.empty());
+            right &= waits == (k.waits() && !(k.move && k.move->for_cell));
+        }
+        return right && listed == unplaced_.size() + waiting_.size() + respawn_.size();
+    }
+
     [[nodiscard]] bool admits(gpu::host_id h, std::uint32_t gpus, bool waived) const {
         return waived || policies_.admission.admits_host(state_.ledger(), h, cluster_state::request(gpus));
     }
 
-    void want_to_run(kernel_id k) {
-        if (std::find(waiting_.begin(), waiting_.end(), k) == waiting_.end()) {
-            waiting_.push_back(k);
+    static void add_once(std::vector<kernel_id>& list, kernel_id k) {
+        if (std::find(list.begin(), list.end(), k) == list.end()) {
+            list.push_back(k);
         }
     }
 
@@ -174,7 +267,8 @@ class replicated_cluster {
         }
         waiting_ = std::move(still);
         std::uint64_t const each = std::max<std::uint32_t>(1, state_.host_devices());
-        for (auto missing = (homeless + each - 1) / each; missing > state_.provisioning_count();) {
+        auto const missing = (homeless + each - 1) / each;
+        while (missing > state_.provisioning_count() && policies_.scaling.may_grow(state_)) {
             state_.provision(out);
         }
     }
@@ -275,10 +369,16 @@ class replicated_cluster {
         }
     }
 
+    // Replicas that are there when the move has ended.
+    static std::size_t staying(kernel_state const& s) noexcept {
+        bool const one_goes = s.move && s.index_of(s.move->from) != s.replicas.size();
+        return s.replicas.size() - (one_goes ? 1 : 0);
+    }
+
     void replace_lost(cluster_command_sink& out) {
         std::erase_if(respawn_, [&](kernel_id k) {
             kernel_state const& s = state_.kernel(k);
-            while (s.open && s.replicas.size() < policies_.replicas) {
+            while (s.open && staying(s) < policies_.replicas) {
                 gpu::placement_request const request{cluster_state::request(s.gpus), {}};
                 auto const h = gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever,
                                               [&](gpu::host_id id) { return !s.lives_on(id); });

@@ -26,7 +26,7 @@ class reservation_cluster {
 
     void handle(cluster_started const& e, time_point /*now*/, cluster_command_sink& /*out*/) { state_.start(e); }
     void handle(host_ready const& e, time_point now, cluster_command_sink& out) {
-        state_.host_is_up(e.host);
+        state_.host_is_up(e.host, e.what);
         place_sessions(now, out);
     }
     void handle(host_lost const& e, time_point now, cluster_command_sink& out) {

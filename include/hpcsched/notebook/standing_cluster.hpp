@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_STANDING_CLUSTER_HPP
+#define HPCSCHED_NOTEBOOK_STANDING_CLUSTER_HPP
+
+#include <hpcsched/core/bytes.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/ledger_image.hpp>
+#include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/notebook/cluster_policies.hpp>
+#include <hpcsched/notebook/replicated_cluster.hpp>
+
+#include <cstdint>
+
+namespace hpcsched::notebook {
+
+/// A cluster of hosts that are there already: none is asked for and none is given back, so what finds no room waits.
+/// Nothing is drawn and nothing is learned: all that it knows is what happened.
+///
+/// A kernel lives on the hosts that are the least loaded, and waits for its hosts while there are fewer than `replicas`
+/// that could serve it.
+struct standing_policies {
+    std::uint32_t replicas = 3; ///< of each kernel, >= 1
+    gpu::least_loaded placement{};
+    gpu::least_loaded target{};
+    gpu::admit_all admission{}; ///< who would not be admitted would wait for a host that does not come
+    previous_executor_first executor{};
+    least_useful_victim migration{};
+    no_scaling scaling{};
+    no_prewarming prewarming{};
+    no_rebalancing rebalancing{};
+    static constexpr duration reclaim_after = unlimited;
+
+    void save(byte_buffer& out) const { put_word(out, replicas); }
+    [[nodiscard]] bool restore(byte_reader& in) {
+        replicas = gpu::ledger_image::take<std::uint32_t>(in);
+        return in.good() && replicas >= 1;
+    }
+};
+static_assert(cluster_policies<standing_policies>);
+
+using standing_cluster = replicated_cluster<standing_policies>;
+static_assert(cluster_scheduler<standing_cluster>);
+
+} // namespace hpcsched::notebook
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/assert.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
+#include <hpcsched/testing/conformance/cluster_scheduler.hpp>
+
+#include <doctest/doctest.h>
+
+#include "scripted_cluster.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hpcsched::notebook {
+namespace {
+
+using std::chrono::hours;
+
+/// With so many hosts of eight devices.
+scripted_cluster<standing_cluster> cluster(std::uint32_t hosts) {
+    scripted_cluster c{standing_cluster{standing_policies{}}};
+    for (std::uint32_t h = 0; h < hosts; ++h) {
+        c.add_host(h);
+    }
+    return c;
+}
+
+/// Four hosts, three of them busy with the cells of kernels 1 .. 7; kernel 0 moves to the fourth, where it does not
+/// live, for its cell.
+scripted_cluster<standing_cluster> moving() {
+    auto c = cluster(4);
+    for (std::uint32_t k = 0; k < 8; ++k) {
+        c.open(k, 8);
+    }
+    c.ready();
+    auto const homes = c.replicas(0);
+    for (std::uint32_t k = 1; c.busy_hosts() < 4; ++k) {
+        REQUIRE(k < 8);
+        c.submit(k, 8);
+        c.ready();
+    }
+    for (run_cell const& r : std::vector<run_cell>{c.runs()}) {
+        if (!homes.contains(r.host)) {
+            c.finish(r.kernel.value);
+        }
+    }
+    c.submit(0, 8);
+    REQUIRE(c.scheduler().state().kernel(kernel_id{0}).move);
+    return c;
+}
+
+byte_buffer saved(standing_cluster const& s) {
+    byte_buffer out;
+    s.save(out);
+    return out;
+}
+
+/// For a suite whose clusters consist of what was provisioned: six hosts at the start, and another for one that breaks.
+struct hosts_from_the_start : no_scaling {
+    [[nodiscard]] static std::uint32_t hosts_at_start() noexcept { return 6; }
+};
+struct hosts_that_come_back : hosts_from_the_start {
+    [[nodiscard]] static bool may_grow(cluster_state const& s) noexcept {
+        return s.up_count() + s.provisioning_count() < 6;
+    }
+};
+template <class Scaling>
+struct provided_policies : standing_policies {
+    Scaling scaling{};
+};
+
+/// Is written down and put back before every event, where it is told to.
+template <class Scaling>
+class forgetful : public replicated_cluster<provided_policies<Scaling>> {
+  public:
+    using base = replicated_cluster<provided_policies<Scaling>>;
+
+    explicit forgetful(bool forgets) : base{provided_policies<Scaling>{}}, forgets_{forgets} {}
+
+    template <class Event>
+    void handle(Event const& e, time_point now, cluster_command_sink& out) {
+        if (forgets_) {
+            byte_buffer bytes;
+            base::save(bytes);
+            static_cast<base&>(*this) = base{provided_policies<Scaling>{}};
+            byte_reader in{bytes};
+            HPCSCHED_ASSERT(base::restore(in) && in.rest().empty());
+        }
+        base::handle(e, now, out);
+    }
+
+  private:
+    bool forgets_;
+};
+
+/// Compares one that is told all with one that is put back before every event.
+template <class Scaling>
+void check_many(testing::cluster_conformance options) {
+    for (options.seed = 1; options.seed <= 6; ++options.seed) {
+        bool forgets = true;
+        auto const make = [&forgets] {
+            forgets = !forgets;
+            return forgetful<Scaling>{forgets};
+        };
+        for (std::string const& broken : testing::check_cluster_scheduler(make, options)) {
+            FAIL_CHECK("seed ", options.seed, ", ", broken);
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("standing cluster: a session waits for three hosts, and none is ever asked for") {
+    auto c = cluster(2);
+    c.open(0, 4);
+    c.submit(0, 4);
+    CHECK(c.replicas(0).empty());
+    c.pass(hours{1});
+    c.add_host(7);
+    CHECK(c.replicas(0) == std::set{gpu::host_id{0}, gpu::host_id{1}, gpu::host_id{7}});
+    c.ready();
+    CHECK(c.runs().size() == 1);
+    for (std::uint32_t k = 1; k < 9; ++k) {
+        c.open(k, 8);
+        c.ready();
+        c.submit(k, 8);
+    }
+    c.pass(hours{1});
+    CHECK(c.runs().size() == 3); // the first, and one on each of the others
+    CHECK(c.ordered_count() == 0);
+    CHECK(c.scheduler().waiting_count() == 6);
+}
+
+TEST_CASE("standing cluster: a host may be of another kind, and a session lives where its cells could run") {
+    auto c = cluster(2);
+    c.add_host(2, gpu::uniform_host(2));
+    c.open(0, 2);
+    CHECK(c.replicas(0).size() == 3);
+    c.open(1, 4);
+    CHECK(c.replicas(1).empty());
+    c.add_host(3, gpu::uniform_host(16));
+    CHECK(c.replicas(1) == std::set{gpu::host_id{0}, gpu::host_id{1}, gpu::host_id{3}});
+    c.ready();
+    c.submit(0, 12); // more than it said: it moves to where there are so many
+    c.ready();
+    REQUIRE(c.runs().size() == 1);
+    CHECK(c.runs().front().host == gpu::host_id{3});
+    CHECK(c.replicas(0).size() == 3);
+}
+
+TEST_CASE("standing cluster: a replica moves off the host that has the fewest devices free") {
+    auto c = cluster(4);
+    c.open(0, 8);
+    c.open(1, 1);
+    c.open(2, 2);
+    c.ready();
+    auto const homes = c.replicas(0);
+    c.submit(1, 1);
+    c.submit(2, 2);
+    std::set<gpu::host_id> const busy{c.runs()[0].host, c.runs()[1].host};
+    REQUIRE(busy.size() == 2);
+    for (std::uint32_t k = 3; c.busy_hosts() < 4; ++k) { // until no host is wholly free
+        REQUIRE(k < 9);
+        c.open(k, 1);
+        c.ready();
+        c.submit(k, 1);
+    }
+    c.submit(0, 8);
+    CHECK(c.scheduler().waiting_count() == 1);
+    gpu::host_id free{};
+    for (std::uint32_t h = 0; h < 4; ++h) {
+        free = homes.contains(gpu::host_id{h}) ? free : gpu::host_id{h};
+    }
+    gpu::host_id fewest = *homes.begin();
+    auto const left = [&](gpu::host_id h) { return c.scheduler().state().ledger().load(h).free_count; };
+    for (gpu::host_id const h : homes) {
+        fewest = left(h) < left(fewest) ? h : fewest;
+    }
+    for (run_cell const& r : std::vector<run_cell>{c.runs()}) {
+        if (r.host == free) {
+            c.finish(r.kernel.value);
+        }
+    }
+    c.ready();
+    CHECK(c.runs().back().kernel == kernel_id{0});
+    CHECK(c.runs().back().host == free);
+    CHECK_FALSE(c.replicas(0).contains(fewest));
+}
+
+TEST_CASE("standing cluster: who lost all its hosts comes back with the first, and lives on each but once") {
+    auto c = cluster(3);
+    c.open(0, 1);
+    c.ready();
+    for (std::uint32_t h = 0; h < 3; ++h) {
+        c.lose(gpu::host_id{h});
+    }
+    c.submit(0, 1);
+    CHECK(c.scheduler().waiting_count() == 1);
+    for (std::uint32_t h = 0; h < 3; ++h) {
+        c.add_host(h);
+        CHECK(c.replicas(0).size() == h + 1);
+    }
+    c.ready();
+    CHECK(c.runs().size() == 1);
+    CHECK(c.scheduler().state().kernel(kernel_id{0}).replicas.size() == 3);
+}
+
+TEST_CASE("standing cluster: three replicas are left where another is lost than the one that gives way") {
+    auto c = moving();
+    c.add_host(4);
+    auto const& kernel = c.scheduler().state().kernel(kernel_id{0});
+    REQUIRE(kernel.replicas.size() == 4);
+    replica const other = kernel.replicas[1].id == kernel.move->from ? kernel.replicas[0] : kernel.replicas[1];
+    c.lose(other.host);
+    c.ready();
+    CHECK(kernel.replicas.size() == 3);
+    CHECK(kernel.running);
+}
+
+TEST_CASE("standing cluster: a cell that is taken back runs nowhere, and its devices are another's") {
+    auto c = moving();
+    cluster_state const& state = c.scheduler().state();
+    CHECK(state.moving_count() == 0);
+    c.withdraw(0);
+    c.withdraw(0); // once more, to no effect
+    CHECK(state.kernel(kernel_id{0}).idle());
+    CHECK(state.moving_count() == 1);
+    CHECK(state.leased_milli() == 3 * 8000);
+    std::size_t const before = c.runs().size();
+    std::vector<std::uint32_t> waiting;
+    for (std::uint32_t k = 1; k < 8; ++k) {
+        if (state.kernel(kernel_id{k}).idle()) {
+            c.submit(k, 8);
+            if (!state.kernel(kernel_id{k}).running) {
+                waiting.push_back(k);
+            }
+        }
+    }
+    REQUIRE(waiting.size() >= 2);
+    CHECK(c.runs().size() + (state.kernel(kernel_id{waiting.front()}).move ? 1 : 0) == before + 1);
+    std::size_t const homeless = c.scheduler().waiting_count();
+    c.withdraw(waiting.back());
+    CHECK(c.scheduler().waiting_count() == homeless - 1);
+    c.ready();
+    CHECK(c.busy_hosts() == 4);
+    for (std::uint32_t k = 0; k < 8; ++k) {
+        CHECK(c.replicas(k).size() == 3);
+    }
+    CHECK(state.kernel(kernel_id{0}).idle());
+    CHECK(state.kernel(kernel_id{waiting.back()}).idle());
+    CHECK(state.moving_count() == 0);
+    CHECK(state.ledger().check().empty());
+}
+
+TEST_CASE("standing cluster: what was saved by other policies, or does not add up, is refused and changes nothing") {
+    auto c = cluster(3);
+    c.open(0, 8);
+    c.open(1, 8);
+    c.open(2, 8);
+    c.open(3, 8);
+    c.ready();
+    for (std::uint32_t k = 0; k < 4; ++k) {
+        c.submit(k, 8);
+    }
+    REQUIRE(c.scheduler().waiting_count() == 1);
+    byte_buffer const bytes = saved(c.scheduler());
+    standing_cluster other{standing_policies{}};
+    byte_buffer const empty = saved(other);
+    auto const takes = [&](std::span<std::byte const> what) {
+        byte_reader in{what};
+        return other.restore(in) && in.rest().empty();
+    };
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+        REQUIRE_FALSE(takes(std::span{bytes}.first(cut)));
+        REQUIRE(saved(other) == empty);
+    }
+    byte_buffer none = bytes;
+    none[0] = std::byte{0}; // replicas
+    CHECK_FALSE(takes(none));
+    byte_buffer fewer = bytes;
+    fewer[0] = std::byte{2};
+    CHECK_FALSE(takes(fewer));
+    byte_buffer lost = bytes; // the kernel in the list of those that wait
+    std::size_t const waits = bytes.size() - 8 * 3;
+    lost[waits] = std::byte{static_cast<unsigned char>(std::to_integer<unsigned>(lost[waits]) ^ 1U)};
+    CHECK_FALSE(takes(lost));
+    CHECK(saved(other) == empty);
+    CHECK(takes(bytes));
+    CHECK(saved(other) == bytes);
+}
+
+TEST_CASE("standing cluster: it keeps the rules, put back from a snapshot before each event or not") {
+    check_many<hosts_from_the_start>({.step_count = 800});
+}
+
+TEST_CASE(
+    "standing cluster: with hosts that break and come back it keeps the rules, put back before each event or not") {
+    check_many<hosts_that_come_back>({.step_count = 800, .losses_per_10000 = 60});
+}
+
+} // namespace hpcsched::notebook
