@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Round trips of cells through `hpcsched notebook kernel`, beside the same kernel without it, by a stock jupyter_client.
+"""Round trips of cells by a stock jupyter_client: a plain ipykernel, the same behind `hpcsched notebook kernel`, and a
+kernel of three replicas on three hosts, whose reply comes when its assignment and what it changed are committed.
 
-The two take turns, cell by cell, so that both see the same machine. Needs python3-jupyter-client and python3-ipykernel.
+They take turns, cell by cell, so that all see the same machine. Needs python3-jupyter-client, python3-ipykernel and
+python3-cloudpickle.
 
-  bench/notebook_host/round_trip.py build/release/src/cli/hpcsched [cells]
+  bench/notebook_host/round_trip.py build/release/src/cli/hpcsched [cells [option of `notebook serve`]...]
 """
 import json
 import os
@@ -13,23 +15,27 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/notebook_host"))
+
 
 def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 def main():
+    from cluster import Cluster
+    from jupyter_client.manager import KernelManager
+
     program = os.path.abspath(sys.argv[1])
     cells = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Cluster(program, folder, options=sys.argv[3:]) as cluster:
         os.environ["JUPYTER_DATA_DIR"] = folder
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         subprocess.run([program, "notebook", "install", "--name", "proxied", "--python", sys.executable], check=True,
                        stdout=subprocess.DEVNULL)
-        from jupyter_client.manager import KernelManager
-
+        cluster.install("--name", "replicated")
         kernels = {}
-        for name in ("python3", "proxied"):
+        for name in ("python3", "proxied", "replicated"):
             manager = KernelManager(kernel_name=name)
             manager.start_kernel()
             client = manager.client()
@@ -50,8 +56,9 @@ def main():
             manager.shutdown_kernel()
     result = {name: {f"p{int(100 * s)}_ms": round(percentile(v, s), 3) for s in (0.5, 0.9, 0.99)}
               for name, v in times.items()}
-    result["added_p50_ms"] = round(result["proxied"]["p50_ms"] - result["python3"]["p50_ms"], 3)
-    print(json.dumps(result))
+    for name in ("proxied", "replicated"):
+        result[f"added_by_{name}_ms"] = {p: round(result[name][p] - result["python3"][p], 3) for p in result[name]}
+    print(json.dumps(result, indent=1))
 
 
 main()

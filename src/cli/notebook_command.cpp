@@ -10,6 +10,8 @@ command_spec notebook_command() {
 #ifdef HPCSCHED_HAS_NOTEBOOK_HOST
     notebook.commands.push_back(notebook_install_command());
     notebook.commands.push_back(notebook_kernel_command());
+    notebook.commands.push_back(notebook_serve_command());
+    notebook.commands.push_back(notebook_status_command());
 #endif
     return notebook;
 }

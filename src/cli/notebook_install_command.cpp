@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "commands.hpp"
+#include "raft_settings.hpp"
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +29,15 @@ and starts it as any other kernel.
 Examples:
   hpcsched notebook install                      for this user, in ~/.local/share/jupyter
   hpcsched notebook install --prefix /usr/local  for all users
+  hpcsched notebook install --nodes 1=a:7101,2=b:7101,3=c:7101
+                                                 with kernels in replicas on a cluster (hpcsched notebook serve)
   jupyter nbconvert --execute --to notebook --ExecutePreprocessor.kernel_name=hpcsched mine.ipynb
 
 Exit status: 0 success, 1 failure, 2 wrong command line.)";
+
+// Those of `hpcsched notebook kernel` that say which cluster, and what of it.
+std::array<std::string, 6> const cluster_options{"--nodes",           "--cluster", "--gpus",
+                                                 "--tls-certificate", "--tls-key", "--tls-authority"};
 
 /// Whether a Python is there and has ipykernel.
 bool has_ipykernel(std::string const& python) {
@@ -91,8 +98,20 @@ exit_code install(arguments const& given) {
     if (failed) {
         throw failure{exit_code::failure, "cannot tell where this program is: " + failed.message()};
     }
-    json::object const spec{{"argv", json::array{program.string(), "notebook", "kernel", "-f", "{connection_file}",
-                                                 "--python", choose_python(given)}},
+    json::array words{program.string(), "notebook", "kernel", "-f", "{connection_file}"};
+    if (given.has("--nodes")) {
+        (void)client_settings(given); // what is wrong is said now, and not to a server's log
+        for (std::string const& option : cluster_options) {
+            if (given.has(option)) {
+                words.emplace_back(option);
+                words.emplace_back(given.one(option));
+            }
+        }
+    } else {
+        words.emplace_back("--python");
+        words.emplace_back(choose_python(given));
+    }
+    json::object const spec{{"argv", std::move(words)},
                             {"display_name", given.one("--display-name", "Python 3 (hpcsched)")},
                             {"language", "python"},
                             {"interrupt_mode", "message"},
@@ -111,19 +130,28 @@ exit_code install(arguments const& given) {
 } // namespace
 
 command_spec notebook_install_command() {
+    std::vector<option_spec> options{
+        {.name = "--name", .value = "NAME", .help = "of the kernel [default: hpcsched]"},
+        {.name = "--display-name", .value = "TEXT", .help = "[default: Python 3 (hpcsched)]"},
+        {.name = "--prefix",
+         .value = "FOLDER",
+         .help = "for all users of what is installed there [default: for this user]",
+         .complete = value_completion::folder()},
+        {.name = "--python",
+         .value = "PROGRAM",
+         .help = "the Python that has ipykernel, without --nodes [default: python3, else /usr/bin/python3]",
+         .complete = value_completion::file()},
+        {.name = "--gpus", .value = "N", .help = "the most that a cell will ask for, with --nodes [default: 0]"}};
+    for (option_spec& o : client_options()) {
+        if (std::ranges::find(cluster_options, o.name) != cluster_options.end()) {
+            o.required = false;
+            options.push_back(std::move(o));
+        }
+    }
     return {.name = "install",
             .description = "Tell Jupyter of a kernel that this program stands in front of",
             .details = details,
-            .options = {{.name = "--name", .value = "NAME", .help = "of the kernel [default: hpcsched]"},
-                        {.name = "--display-name", .value = "TEXT", .help = "[default: Python 3 (hpcsched)]"},
-                        {.name = "--prefix",
-                         .value = "FOLDER",
-                         .help = "for all users of what is installed there [default: for this user]",
-                         .complete = value_completion::folder()},
-                        {.name = "--python",
-                         .value = "PROGRAM",
-                         .help = "the Python that has ipykernel [default: python3, else /usr/bin/python3]",
-                         .complete = value_completion::file()}},
+            .options = std::move(options),
             .run = &install};
 }
 

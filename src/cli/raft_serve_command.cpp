@@ -4,16 +4,12 @@
 #include <hpcsched/raft_asio/node.hpp>
 
 #include "commands.hpp"
+#include "ending_signals.hpp"
 #include "failure.hpp"
 #include "raft_settings.hpp"
 #include "values.hpp"
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -44,38 +40,6 @@ or of a newer version, is refused; hpcsched raft inspect shows what a folder hol
 
 Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failure, 2 wrong command line.)";
 
-/// Ends the loop on SIGINT and SIGTERM.
-class signals {
-  public:
-    explicit signals(raft_asio::event_loop& loop) : loop_{&loop} {
-        sigset_t wanted;
-        ::sigemptyset(&wanted);
-        ::sigaddset(&wanted, SIGINT);
-        ::sigaddset(&wanted, SIGTERM);
-        ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-        descriptor_ = ::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
-        if (descriptor_ < 0) {
-            throw failure{exit_code::failure, std::string{"signalfd: "} + std::strerror(errno)};
-        }
-        loop_->watch(descriptor_, [this] {
-            signalfd_siginfo seen{};
-            if (::read(descriptor_, &seen, sizeof seen) == sizeof seen) {
-                loop_->stop();
-            }
-        });
-    }
-    signals(signals const&) = delete;
-    signals& operator=(signals const&) = delete;
-    ~signals() {
-        loop_->unwatch(descriptor_);
-        ::close(descriptor_);
-    }
-
-  private:
-    raft_asio::event_loop* loop_;
-    int descriptor_ = -1;
-};
-
 void open_groups(machine_node& node, arguments const& given, std::vector<raft_asio::peer> const& nodes) {
     auto const count = static_cast<std::uint32_t>(
         or_fail(parse_count(given.one("--groups", "1"), 1, 1'000'000), exit_code::usage, "--groups: "));
@@ -100,7 +64,7 @@ exit_code serve(arguments const& given) {
     };
     raft_asio::event_loop loop;
     loop.set_spin(or_fail(parse_duration(given.one("--spin", "100us")), exit_code::usage, "--spin: "));
-    signals const ends_by{loop};
+    ending_signals const ends_by{loop};
     auto const node = or_fail(
         machine_node::open(loop, config, [](raft::group_id /*group*/) { return machine{raft::key_value_store{}}; }),
         exit_code::failure);

@@ -47,26 +47,34 @@ namespace {
     return result<std::string>{boost::system::in_place_value, std::move(pattern)};
 }
 
-[[noreturn]] void become(std::vector<std::string>& words, sigset_t const& signals, pid_t parent) {
+// In the new process. Other threads of the old one may have held any lock, so nothing here takes one.
+[[noreturn]] void become(char* const* arguments, sigset_t const& signals, pid_t parent) {
     ::setsid(); // a signal to the proxy's group is the proxy's to pass on
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) {
         ::_exit(127); // it went before the line above
     }
     ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
-    std::vector<char*> arguments;
-    for (std::string& word : words) {
-        arguments.push_back(word.data());
+    ::execvp(arguments[0], arguments);
+    for (char const* const part :
+         {"hpcsched: cannot start '", static_cast<char const*>(arguments[0]), "': ", ::strerrordesc_np(errno), "\n"}) {
+        (void)!::write(STDERR_FILENO, part, std::strlen(part));
     }
-    arguments.push_back(nullptr);
-    ::execvp(arguments.front(), arguments.data());
-    std::fprintf(stderr, "hpcsched: cannot start '%s': %s\n", words.front().c_str(), std::strerror(errno)); // NOLINT
     ::_exit(127);
+}
+
+[[nodiscard]] bool replace(std::string& word, std::string_view mark, std::string const& by) {
+    auto const at = word.find(mark);
+    if (at != std::string::npos) {
+        word.replace(at, mark.size(), by);
+    }
+    return at != std::string::npos;
 }
 
 } // namespace
 
-result<child_kernel> child_kernel::start(std::vector<std::string> const& words, sigset_t const& signals) {
+result<child_kernel> child_kernel::start(std::vector<std::string> const& words, sigset_t const& signals,
+                                         std::span<std::pair<std::string, std::string> const> files) {
     if (words.empty()) {
         return error{"no kernel is named: give its program and arguments, with {connection_file}"};
     }
@@ -91,17 +99,23 @@ result<child_kernel> child_kernel::start(std::vector<std::string> const& words, 
     if (!(std::ofstream{file} << connection_json(kernel.connection_))) {
         return error{"cannot write " + file};
     }
-    std::vector<std::string> own = words;
-    for (std::string& word : own) {
-        constexpr std::string_view mark = "{connection_file}";
-        if (auto const at = word.find(mark); at != std::string::npos) {
-            word.replace(at, mark.size(), file);
+    for (auto const& [name, text] : files) {
+        std::string const path = kernel.folder_ + '/' + name;
+        if (!(std::ofstream{path} << text)) {
+            return error{"cannot write " + path};
         }
     }
+    std::vector<std::string> own = words;
+    std::vector<char*> arguments;
+    for (std::string& word : own) {
+        (void)(replace(word, "{connection_file}", file) || replace(word, "{folder}", kernel.folder_));
+        arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
     pid_t const parent = ::getpid();
     kernel.process_ = ::fork();
     if (kernel.process_ == 0) {
-        become(own, signals, parent);
+        become(arguments.data(), signals, parent);
     }
     if (kernel.process_ < 0) {
         return error{"cannot start a process for the kernel: " + system_says(errno)};

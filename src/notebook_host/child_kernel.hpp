@@ -9,7 +9,9 @@
 
 #include <csignal>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::notebook_host {
@@ -18,16 +20,21 @@ namespace hpcsched::notebook_host {
 /// gone with the object, and with this process, however it ends.
 class child_kernel {
   public:
-    /// \param words    the program and its arguments; "{connection_file}" stands for the file that is written for it
+    /// \param words    the program and its arguments; "{connection_file}" stands for the file that is written for it,
+    ///                 "{folder}" for the folder
+    /// \param files    more files for the folder: their names and what is in them
     /// \param signals  the signals that it starts with blocked
     /// \error the folder or the process cannot be made
-    [[nodiscard]] static result<child_kernel> start(std::vector<std::string> const& words, sigset_t const& signals);
+    [[nodiscard]] static result<child_kernel> start(std::vector<std::string> const& words, sigset_t const& signals,
+                                                    std::span<std::pair<std::string, std::string> const> files = {});
 
     child_kernel(child_kernel&& other) noexcept;
     child_kernel& operator=(child_kernel&&) = delete;
     ~child_kernel();
 
     [[nodiscard]] connection_info const& connection() const noexcept { return connection_; }
+
+    [[nodiscard]] pid_t process() const noexcept { return process_; }
 
     void send(int signal) const;
 

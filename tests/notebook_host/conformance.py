@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stock jupyter_client, and nbclient, against `hpcsched notebook kernel`: one case at a time.
 
-  python3 conformance.py <case> <program hpcsched>
+  python3 conformance.py <case> <program hpcsched> [<hosts>]
+
+Without hosts the proxy has one ipykernel behind it; with them the kernel has replicas on so many hosts.
 
 Exits 0 where the case holds, 77 where Debian's Jupyter packages are missing, else with what is wrong.
 """
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,8 @@ try:
     from jupyter_client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
     from jupyter_client.session import Session
+
+    from cluster import Cluster
 except ImportError as missing:
     print(missing)
     sys.exit(77)
@@ -51,9 +56,17 @@ class Kernel:
 
     def run_for_ever(self):
         """Returns when the cell's own code runs: before, a signal would find the kernel and not the cell."""
-        self.client.execute("import time\nprint('runs', flush=True)\nwhile True: time.sleep(0.05)")
+        request = self.client.execute("import time\nprint('runs', flush=True)\nwhile True: time.sleep(0.05)")
         while self.client.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
             pass
+        return request
+
+    def reply_to(self, request):
+        """The content of the reply to a request that was sent."""
+        while True:
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
+            if reply["parent_header"].get("msg_id") == request:
+                return reply["content"]
 
     def pid(self):
         return self.manager.provisioner.process.pid
@@ -156,10 +169,10 @@ def case_rich_output():
 
 def case_interrupt():
     with Kernel() as k:
-        k.run_for_ever()
+        request = k.run_for_ever()
         k.manager.interrupt_kernel()
-        reply = k.client.get_shell_msg(timeout=TIMEOUT)
-        assert reply["content"]["ename"] == "KeyboardInterrupt", reply
+        reply = k.reply_to(request)
+        assert reply["ename"] == "KeyboardInterrupt", reply
         for _ in range(20):  # what comes right behind an error is aborted, with a plain ipykernel too
             reply, _ = k.run("1")
             if reply["status"] != "aborted":
@@ -169,10 +182,10 @@ def case_interrupt():
 
 def case_signal():
     with Kernel() as k:
-        k.run_for_ever()
+        request = k.run_for_ever()
         os.kill(k.pid(), 2)
-        reply = k.client.get_shell_msg(timeout=TIMEOUT)
-        assert reply["content"]["ename"] == "KeyboardInterrupt", reply
+        reply = k.reply_to(request)
+        assert reply["ename"] == "KeyboardInterrupt", reply
 
 
 def case_restart():
@@ -270,13 +283,191 @@ def case_two_clients():
         other.stop_channels()
 
 
-if __name__ == "__main__":
+# --- of a kernel in replicas alone --------------------------------------------------------------------------------
+
+STATE = """
+class Point:
+    def __init__(self, x):
+        self.x = x
+    def moved(self):
+        return Point(self.x + step)
+points = [Point(1)]
+step = 10
+same = points
+"""
+
+
+def where(k):
+    """The process that executes the cells."""
+    _, messages = k.run("import os; os.getpid()")
+    shown = next(m for m in messages if m["msg_type"] == "execute_result")
+    return int(shown["content"]["data"]["text/plain"])
+
+
+def host_of(cluster, pid):
+    return next(i for i in cluster.hosts if pid in cluster.interpreters(i))
+
+
+def value(k, code):
+    _, messages = k.run(code)
+    shown = next(m for m in messages if m["msg_type"] in ("execute_result", "error"))["content"]
+    return shown["data"]["text/plain"] if "data" in shown else shown
+
+
+def case_host_killed_between_cells(cluster):
+    with Kernel() as k:
+        assert k.run(STATE)[0]["status"] == "ok"
+        for killed in range(2):  # and the second time the one that took over
+            host = host_of(cluster, where(k))
+            count = k.run("step += 1")[0]["execution_count"]
+            cluster.kill(host)
+            began = time.time()
+            got = value(k, "points[0].moved().x, same is points, type(points[0]) is Point")
+            print(f"a cell after its host was killed: {time.time() - began:.2f} s")
+            assert got == f"({12 + killed}, True, True)", got
+            assert k.run("1")[0]["execution_count"] == count + 2
+            cluster.start(host)
+            k.run("1")
+            wait_until(lambda: len(cluster.interpreters(host)) == 1)
+            wait_until_ready(cluster, k)
+
+
+def case_host_killed_in_a_cell(cluster):
+    with Kernel() as k:
+        k.run("x = [1]")
+        host = host_of(cluster, where(k))
+        request = k.client.execute(
+            "import time\nx.append(2)\nprint('begun', flush=True)\ntime.sleep(1.5)\nprint('done'); len(x)")
+        outputs, shown = [], []
+        while True:
+            message = k.client.get_iopub_msg(timeout=TIMEOUT)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "clear_output":
+                outputs.clear()
+            elif kind == "stream":
+                outputs.append(content["text"])
+                if content["text"].startswith("begun") and host is not None:
+                    cluster.kill(host)
+                    host = None
+            elif kind == "execute_result":
+                outputs.append(content["data"]["text/plain"])
+            shown.append(kind if kind != "status" else content["execution_state"])
+            if shown[-1] == "idle":
+                break
+        assert "".join(outputs) == "begun\ndone\n2", outputs
+        assert shown.count("busy") == 1 and shown.count("execute_input") == 1, shown
+        reply = k.reply_to(request)
+        assert reply["status"] == "ok", reply
+        assert value(k, "x") == "[1, 2]"
+
+
+def case_interpreter_killed(cluster):
+    with Kernel() as k:
+        k.run("x = 1")
+        reply, messages = k.run("import os, signal\ny = 2\nos.kill(os.getpid(), signal.SIGKILL)")
+        assert reply["status"] == "error" and reply["ename"] == "InterpreterDied", reply
+        assert [m["content"]["execution_state"] for m in messages if m["msg_type"] == "status"] == ["busy", "idle"]
+        assert value(k, "x, 'y' in globals()") == "(1, False)"
+        for pid in [p for i in cluster.hosts for p in cluster.interpreters(i)]:
+            os.kill(pid, 9)  # all of them at once: the logs have it all
+        assert value(k, "x") == "1"
+
+
+def case_host_paused(cluster):
+    with Kernel() as k:
+        k.run("x = 1")
+        pid = where(k)
+        host = host_of(cluster, pid)
+        for target in (cluster.hosts[host].pid, pid):
+            os.kill(target, signal.SIGSTOP)
+        request = k.client.execute("x += 1")  # goes to the one that is paused
+        # It is lost for the others; when it comes back, what it did counts for nothing.
+        assert k.reply_to(request)["status"] == "ok"
+        assert value(k, "x") == "2"
+        for target in (cluster.hosts[host].pid, pid):
+            os.kill(target, signal.SIGCONT)
+        assert value(k, "x") == "2"
+
+
+def case_gpus(cluster):
+    with Kernel() as k, Kernel() as other:
+        devices = "import os; os.environ['CUDA_VISIBLE_DEVICES']"
+        assert value(k, f"%gpu 2\n{devices}") == "'0,1'"
+        assert value(k, devices) == "''"
+        assert value(k, f"%gpu 8\n{devices}") == "'0,1,2,3,4,5,6,7'"
+        # The two cannot both have them on one host: they run on different ones, or one after the other.
+        request = other.client.execute("%gpu 8\nimport time; time.sleep(1)")
+        assert value(k, f"%gpu 8\n{devices}") == "'0,1,2,3,4,5,6,7'"
+        assert other.reply_to(request)["status"] == "ok"
+        reply, _ = k.run("%gpu 9\n1")
+        assert reply["status"] == "error" and reply["ename"] == "NoSuchDevices", reply
+        assert value(k, "40 + 2") == "42"
+
+
+def case_large_values(cluster):
+    with Kernel() as k:
+        k.run("big = bytearray(b'x' * 20_000_000)")
+        k.run("big[5] = 0")
+        host = host_of(cluster, where(k))
+        log = os.path.join(cluster.folder, f"host{host}")
+        assert sum(os.path.getsize(os.path.join(log, f)) for f in os.listdir(log) if f.startswith("snap")) < 1_000_000
+        cluster.kill(host)
+        assert value(k, "len(big), big[4], big[5]") == "(20000000, 120, 0)"
+
+
+def case_proxy_killed(cluster):
+    k = Kernel()
+    pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]
+    assert len(pids) == 3
+    os.kill(k.pid(), 9)
+    k.client.stop_channels()
+    wait_until(lambda: all(gone(p) for p in pids))  # the cluster closes what has no proxy
+
+
+def case_leader_killed(cluster):
+    with Kernel() as k:
+        k.run("x = 5")
+        leader = cluster.status()["leader"]
+        cluster.kill(leader)
+        assert value(k, "%gpu 1\nx") == "5"
+
+
+def wait_until(holds, seconds=30):
+    end = time.time() + seconds
+    while not holds():
+        assert time.time() < end, "it does not come about"
+        time.sleep(0.05)
+
+
+def wait_until_ready(cluster, k):
+    wait_until(lambda: all(r["ready"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"])
+               and all(len(kernel["replicas"]) == 3 for kernel in cluster.status()["kernels"]))
+
+
+OPTIONS = {"proxy_killed": ["--orphan-timeout", "1s"]}
+
+
+def main():
+    name = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JUPYTER_DATA_DIR"] = folder
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-        subprocess.run([sys.argv[2], "notebook", "install", "--python", sys.executable], check=True,
-                       stdout=subprocess.DEVNULL)
-        try:
-            globals()[f"case_{sys.argv[1]}"]()
-        except queue.Empty:
-            sys.exit("nothing came")
+        case = globals()[f"case_{name}"]
+        if len(sys.argv) > 3:
+            options = ["--host-timeout", "1s", *OPTIONS.get(name, [])]
+            with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options) as cluster:
+                cluster.install("--gpus", "8")
+                case(cluster) if case.__code__.co_argcount else case()
+        else:
+            subprocess.run([sys.argv[2], "notebook", "install", "--python", sys.executable], check=True,
+                           stdout=subprocess.DEVNULL)
+            case()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except queue.Empty:
+        sys.exit("nothing came")

@@ -163,6 +163,11 @@ class replica {
     [[nodiscard]] bool quiescent() const noexcept { return quiet_; }
     /// Whether a read could be answered without asking anybody.
     [[nodiscard]] bool holds_lease(time_point now) const noexcept;
+    /// When `peer` last answered, or this replica began to lead; a leader's knowledge. Long ago where the group rests.
+    [[nodiscard]] time_point heard(node_id peer) const noexcept {
+        std::size_t const at = position(peer);
+        return at == nobody ? time_point{} : peers_[at].heard;
+    }
     /// How far `peer`'s log is known to agree, durably; a leader's knowledge.
     [[nodiscard]] log_index matched(node_id peer) const noexcept {
         std::size_t const at = position(peer);

@@ -38,6 +38,7 @@ struct node_config {
     raft::snapshot_policy snapshots{}; ///< likewise
     duration timer_granularity = std::chrono::milliseconds{5}; ///< see `raft::groups`
     duration read_limit = std::chrono::seconds{1};             ///< after which an unanswered read is given up
+    std::vector<raft::group_id> awake{};                       ///< groups that never rest, whatever `replica` says
 };
 
 /// How a command ended that was submitted to this node.
@@ -139,6 +140,9 @@ class node {
         seed.add(config_.replica.id.value);
         raft::replica_config replica = config_.replica;
         replica.seed = seed.value();
+        if (std::ranges::find(config_.awake, id) != config_.awake.end()) {
+            replica.quiesce_after = duration{};
+        }
         server_type const& opened =
             groups_.open(id, replica, config_.snapshots, held_machine{make_(id)}, std::move(*storage),
                          group_transport{network_, id}, watcher{this, id}, event_loop::now());

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_HOST_KERNEL_HOST_HPP
+#define HPCSCHED_NOTEBOOK_HOST_KERNEL_HOST_HPP
+
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/gpu/device.hpp>
+#include <hpcsched/raft_asio/event_loop.hpp>
+#include <hpcsched/raft_asio/network_config.hpp>
+#include <hpcsched/raft_log/journal.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hpcsched::notebook_host {
+
+/// How a host of notebook kernels runs.
+struct kernel_host_config {
+    raft_asio::network_config network{}; ///< this node, and all nodes of the cluster
+    raft_log::journal_config log{};      ///< its cluster and node are those of `network`
+    duration election_timeout = std::chrono::seconds{1};
+    std::uint32_t replicas = 3; ///< of each kernel, on different hosts; the same on all nodes
+    gpu::host_info devices{};   ///< what this host has for cells
+    /// The program of a replica; "{connection_file}" and "{folder}" stand for the file and the folder that are made for
+    /// it, in which hpcsched_kernel.py is.
+    std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel.py", "-f", "{connection_file}"};
+    duration host_limit = std::chrono::seconds{5};    ///< a host that cannot be reached for so long is lost
+    duration orphan_limit = std::chrono::minutes{10}; ///< a kernel without a proxy for so long is closed
+    std::function<void(std::string const&)> say{};    ///< one line for each notable event
+};
+
+/// One host of a cluster of replicated notebook kernels: a Raft node whose groups keep the cluster's scheduler and the
+/// logs of the kernels that live here, and the interpreters of those.
+///
+/// The scheduler is a replicated state machine, and every host carries out what it decides for that host: it compares
+/// what should be here with what is, so nothing is lost when it starts again. Kernels' proxies (`replicated_proxy`)
+/// attach to the hosts of a kernel; a cell that one of them asks for runs here if the kernel's log agrees.
+///
+/// \source NotebookOS (ASPLOS 2026): its local daemons and its cluster gateway, in one; there the gateway is one
+///         process whose state is lost with it
+/// \thread_safety none; confine to the loop's thread
+class kernel_host {
+  public:
+    /// Opens the log, listens, and takes over the loop's turns.
+    /// \error the configuration, the log or the network: which, and what would help
+    [[nodiscard]] static result<std::unique_ptr<kernel_host>> open(raft_asio::event_loop& loop,
+                                                                   kernel_host_config config);
+
+    kernel_host(kernel_host const&) = delete;
+    kernel_host& operator=(kernel_host const&) = delete;
+    ~kernel_host(); ///< ends the interpreters
+
+    /// The port it listens on.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+    /// Why it has stopped for good; empty while it works.
+    [[nodiscard]] std::string const& failure() const noexcept;
+
+  private:
+    class state;
+    explicit kernel_host(std::unique_ptr<state> made) noexcept;
+    std::unique_ptr<state> state_;
+};
+
+} // namespace hpcsched::notebook_host
+
+#endif

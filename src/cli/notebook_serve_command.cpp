@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/notebook_host/kernel_host.hpp>
+#include <hpcsched/raft_asio/node.hpp>
+
+#include "commands.hpp"
+#include "ending_signals.hpp"
+#include "failure.hpp"
+#include "raft_settings.hpp"
+#include "values.hpp"
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::cli {
+namespace {
+
+constexpr char const* details =
+    R"(One host of a cluster that keeps notebook kernels in replicas: what a cell changes is on a majority of a kernel's
+hosts before its reply comes, and when a host is lost, the kernel goes on where it was. GPUs are leased to a cell while
+it runs. Start one on each machine with the same --nodes, then tell Jupyter (hpcsched notebook install --nodes ...).
+
+Example, three hosts on one machine, and a notebook executed on them:
+  N=1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103
+  for i in 1 2 3; do hpcsched notebook serve --id $i --nodes $N --gpus 8 --store /tmp/store & done
+  hpcsched notebook install --nodes $N
+  jupyter nbconvert --execute --to notebook --ExecutePreprocessor.kernel_name=hpcsched mine.ipynb
+
+Values larger than 64 KiB go to the store, a folder that all hosts share, and not through the log; without --store they
+are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what was
+acknowledged is on the disks of a majority.
+
+Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failure, 2 wrong command line.)";
+
+gpu::host_info devices_of(arguments const& given) {
+    gpu::host_info info;
+    info.cpu_milli = 1000 * ::sysconf(_SC_NPROCESSORS_ONLN);
+    info.memory_mib = ::sysconf(_SC_PHYS_PAGES) / 1024 * ::sysconf(_SC_PAGESIZE) / 1024;
+    auto const count =
+        or_fail(parse_count(given.one("--gpus", "0"), 0, gpu::device_count_max), exit_code::usage, "--gpus: ");
+    auto const memory = or_fail(parse_size(given.one("--gpu-memory", "80GiB"), std::uint64_t{1} << 50U),
+                                exit_code::usage, "--gpu-memory: ");
+    info.devices.assign(count, {.memory_mib = static_cast<std::uint32_t>(memory >> 20U)});
+    return info;
+}
+
+exit_code serve(arguments const& given) {
+    raft_asio::node_config const node = node_settings(given);
+    notebook_host::kernel_host_config config;
+    config.network = node.network;
+    config.log = node.log;
+    if (!given.has("--data")) {
+        config.log.directory = "hpcsched-notebook-" + std::to_string(node.network.self.value);
+    }
+    config.election_timeout = node.replica.election_timeout;
+    config.network.frame_bytes_max = std::size_t{1} << 30U; // Jupyter's messages go over it
+    config.network.client_queue_bytes_max = std::size_t{1} << 30U;
+    auto const most = static_cast<std::uint64_t>(node.network.peers.size());
+    config.replicas = static_cast<std::uint32_t>(
+        or_fail(parse_count(given.one("--replicas", std::to_string(std::min<std::uint64_t>(3, most))), 1, most),
+                exit_code::usage, "--replicas: "));
+    config.devices = devices_of(given);
+    config.interpreter.front() = given.one("--python", config.interpreter.front());
+    if (given.has("--store")) {
+        config.interpreter.insert(config.interpreter.end(), {"--store", given.one("--store")});
+    }
+    config.host_limit =
+        or_fail(parse_duration(given.one("--host-timeout", "5s")), exit_code::usage, "--host-timeout: ");
+    config.orphan_limit =
+        or_fail(parse_duration(given.one("--orphan-timeout", "10min")), exit_code::usage, "--orphan-timeout: ");
+    bool const quiet = given.has("--quiet");
+    config.say = [quiet](std::string const& line) {
+        if (!quiet) {
+            std::cerr << line << '\n';
+        }
+    };
+    raft_asio::event_loop loop;
+    loop.set_spin(or_fail(parse_duration(given.one("--spin", "100us")), exit_code::usage, "--spin: "));
+    ending_signals const ends_by{loop};
+    auto const host = or_fail(notebook_host::kernel_host::open(loop, std::move(config)), exit_code::failure);
+    std::cout << "host " << node.network.self.value << " of cluster " << node.network.cluster_id << " listens on port "
+              << host->port() << std::endl;
+    loop.run();
+    if (!host->failure().empty()) {
+        throw failure{exit_code::failure, host->failure()};
+    }
+    return exit_code::success;
+}
+
+} // namespace
+
+command_spec notebook_serve_command() {
+    std::vector<option_spec> options = node_options();
+    for (option_spec& o : options) {
+        if (o.name == "--data") {
+            o.help = "where the log is [default: hpcsched-notebook-ID]";
+        }
+    }
+    options.push_back({"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]"});
+    options.push_back({"--gpus", "N", "devices of this host that cells can ask for [default: 0]"});
+    options.push_back({"--gpu-memory", "SIZE", "of each [default: 80GiB]"});
+    options.push_back({"--store", "DIR", "a folder that all hosts share, for values that are large", "Options",
+                       value_completion::folder()});
+    options.push_back({"--python", "PROGRAM", "the Python that has ipykernel and cloudpickle [default: python3]",
+                       "Options", value_completion::file()});
+    options.push_back({"--host-timeout", "TIME", "a host that cannot be reached for so long is lost [default: 5s]"});
+    options.push_back({"--orphan-timeout", "TIME", "a kernel that no Jupyter is attached to ends [default: 10min]"});
+    options.push_back({"-q,--quiet", "", "say nothing of connections, hosts and kernels"});
+    return {.name = "serve",
+            .description = "Run one host of a cluster that keeps notebook kernels in replicas",
+            .details = details,
+            .options = std::move(options),
+            .run = &serve};
+}
+
+} // namespace hpcsched::cli

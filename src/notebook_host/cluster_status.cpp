@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/notebook_host/cluster_status.hpp>
+
+#include <boost/json.hpp>
+
+#include "host_protocol.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace hpcsched::notebook_host {
+namespace {
+
+namespace json = boost::json;
+
+constexpr duration patience = std::chrono::seconds{3};
+
+[[nodiscard]] json::value const* find(json::object const& in, std::string_view name) {
+    return in.if_contains(name);
+}
+[[nodiscard]] std::uint64_t number_of(json::object const& in, std::string_view name) {
+    json::value const* const at = find(in, name);
+    boost::system::error_code failed;
+    auto const number = at == nullptr ? 0 : at->to_number<std::uint64_t>(failed);
+    return failed ? 0 : number;
+}
+[[nodiscard]] bool flag_of(json::object const& in, std::string_view name) {
+    json::value const* const at = find(in, name);
+    return at != nullptr && at->is_bool() && at->get_bool();
+}
+[[nodiscard]] std::string text_of(json::object const& in, std::string_view name) {
+    json::value const* const at = find(in, name);
+    return at != nullptr && at->is_string() ? std::string{at->get_string()} : std::string{};
+}
+[[nodiscard]] std::vector<json::object> objects_of(json::object const& in, std::string_view name) {
+    std::vector<json::object> all;
+    json::value const* const at = find(in, name);
+    if (at != nullptr && at->is_array()) {
+        for (json::value const& each : at->get_array()) {
+            if (each.is_object()) {
+                all.push_back(each.get_object());
+            }
+        }
+    }
+    return all;
+}
+
+[[nodiscard]] host_status host_from(json::object const& told) {
+    json::value const* const subscribed = find(told, "gpus_subscribed");
+    return {.node = static_cast<std::uint32_t>(number_of(told, "id")),
+            .address = text_of(told, "address"),
+            .up = flag_of(told, "up"),
+            .gpus = static_cast<std::uint32_t>(number_of(told, "gpus")),
+            .gpus_free = static_cast<std::uint32_t>(number_of(told, "gpus_free")),
+            .gpus_subscribed = subscribed != nullptr && subscribed->is_number() ? subscribed->to_number<double>() : 0};
+}
+
+[[nodiscard]] kernel_status kernel_from(json::object const& told) {
+    kernel_status k{.name = text_of(told, "name"),
+                    .gpus = static_cast<std::uint32_t>(number_of(told, "gpus")),
+                    .cells = number_of(told, "cells"),
+                    .running = text_of(told, "phase") == "running"};
+    for (json::object const& r : objects_of(told, "replicas")) {
+        k.replicas.emplace_back(static_cast<std::uint32_t>(number_of(r, "host")), flag_of(r, "ready"));
+    }
+    json::value const* const leased = find(told, "leased_cell");
+    if (leased != nullptr && leased->is_object()) {
+        json::object const& cell = leased->get_object();
+        k.waits = !flag_of(cell, "running");
+        if (!k.waits) {
+            k.leased_on = static_cast<std::uint32_t>(number_of(cell, "host"));
+        }
+        json::value const* const devices = find(cell, "devices");
+        if (devices != nullptr && devices->is_array()) {
+            for (json::value const& d : devices->get_array()) {
+                k.devices.push_back(d.is_int64() ? static_cast<std::uint32_t>(d.get_int64()) : 0);
+            }
+        }
+    }
+    return k;
+}
+
+} // namespace
+
+result<cluster_status> parse_status(std::string_view text) {
+    boost::system::error_code failed;
+    json::value const parsed = json::parse({text.data(), text.size()}, failed);
+    if (failed || !parsed.is_object() || !parsed.get_object().contains("node")) {
+        return error{"what a host said of its cluster is no status"};
+    }
+    json::object const& told = parsed.get_object();
+    cluster_status s{.asked = static_cast<std::uint32_t>(number_of(told, "node")),
+                     .leader = static_cast<std::uint32_t>(number_of(told, "leader")),
+                     .json = std::string{text}};
+    for (json::object const& each : objects_of(told, "hosts")) {
+        s.hosts.push_back(host_from(each));
+    }
+    for (json::object const& each : objects_of(told, "kernels")) {
+        s.kernels.push_back(kernel_from(each));
+        for (auto const& [host, ready] : s.kernels.back().replicas) {
+            auto const at = std::ranges::find(s.hosts, host, &host_status::node);
+            if (at != s.hosts.end()) {
+                ++at->kernels;
+            }
+        }
+    }
+    return s;
+}
+
+result<cluster_status> ask_status(raft_asio::client_config const& cluster) {
+    byte_buffer question;
+    encode(host_request{status_asked{}}, question);
+    std::string why = "no host is named";
+    for (raft_asio::peer const& p : cluster.nodes) {
+        raft_asio::client_config one = cluster;
+        one.nodes = {p};
+        auto client = raft_asio::client::connect(one);
+        if (!client) {
+            return client.error();
+        }
+        auto const answer = client->call({.kind = raft_asio::request_kind::host, .payload = question}, patience);
+        if (answer && answer->status == raft_asio::response_status::ok) {
+            return parse_status({reinterpret_cast<char const*>(answer->payload.data()), // NOLINT(*-cast): bytes
+                                 answer->payload.size()});
+        }
+        why = answer ? "it refuses the question" : answer.error().message;
+    }
+    return error{"no host of the cluster answers; the last: " + why};
+}
+
+} // namespace hpcsched::notebook_host

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hosted_kernel.hpp"
+
+#include "kernel_module.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+
+namespace hpcsched::notebook_host {
+namespace {
+
+namespace json = boost::json;
+using notebook::cell_attempt;
+using notebook::cell_status;
+using notebook::stored_value;
+
+// What the log holds beside names: no name of Python begins so.
+constexpr std::string_view count_key = "#count"; // of executions, after the last cell
+constexpr std::string_view reply_key = "#reply"; // the content of the reply to the last cell
+
+constexpr duration offer_again = std::chrono::milliseconds{300};
+constexpr duration first_backoff = std::chrono::milliseconds{100};
+constexpr duration longest_backoff = std::chrono::seconds{30};
+
+[[nodiscard]] json::object parse_object(std::string_view text) {
+    boost::system::error_code failed;
+    json::value parsed = json::parse({text.data(), text.size()}, failed);
+    return !failed && parsed.is_object() ? std::move(parsed.get_object()) : json::object{};
+}
+
+[[nodiscard]] std::string text_of(json::value const* value) {
+    return value != nullptr && value->is_string() ? std::string{value->get_string()} : std::string{};
+}
+
+[[nodiscard]] byte_buffer bytes_of(std::string_view text) {
+    auto const bytes = std::as_bytes(std::span{text});
+    return {bytes.begin(), bytes.end()};
+}
+
+[[nodiscard]] std::string text_of(byte_buffer const& bytes) {
+    return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; // NOLINT(*-reinterpret-cast): bytes
+}
+
+[[nodiscard]] std::string digits_of(std::array<std::byte, 32> const& digest) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (std::byte const b : digest) {
+        auto const v = static_cast<unsigned>(b);
+        text += {digits[v >> 4U], digits[v & 15U]};
+    }
+    return text;
+}
+
+[[nodiscard]] std::optional<std::array<std::byte, 32>> digest_of(std::string_view digits) {
+    std::array<std::byte, 32> digest{};
+    if (digits.size() != 2 * digest.size()) {
+        return std::nullopt;
+    }
+    auto const value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+    for (std::size_t i = 0; i < digest.size(); ++i) {
+        int const high = value(digits[2 * i]);
+        int const low = value(digits[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return std::nullopt;
+        }
+        digest[i] = static_cast<std::byte>(high * 16 + low);
+    }
+    return digest;
+}
+
+/// What an interpreter says that a cell changed.
+[[nodiscard]] notebook::state_delta read_delta(json::object const& told, std::vector<frame>& buffers) {
+    notebook::state_delta delta;
+    std::size_t next = 0;
+    if (json::value const* const changed = told.if_contains("changed"); changed != nullptr && changed->is_array()) {
+        for (json::value const& each : changed->get_array()) {
+            json::array const* const entry = each.if_array();
+            if (entry == nullptr || entry->size() != 3 || !entry->at(0).is_string()) {
+                continue;
+            }
+            std::string key{entry->at(0).get_string()};
+            if (entry->at(2).is_string()) {
+                if (auto const digest = digest_of(entry->at(2).get_string())) {
+                    auto const size = entry->at(1).is_int64() ? entry->at(1).get_int64() : 0;
+                    delta.changed.emplace_back(std::move(key),
+                                               notebook::chunk_pointer{*digest, static_cast<std::uint64_t>(size)});
+                }
+            } else if (next < buffers.size()) {
+                delta.changed.emplace_back(std::move(key), bytes_of(buffers[next++]));
+            }
+        }
+    }
+    if (json::value const* const removed = told.if_contains("removed"); removed != nullptr && removed->is_array()) {
+        for (json::value const& each : removed->get_array()) {
+            delta.removed.push_back(text_of(&each));
+        }
+    }
+    return delta;
+}
+
+[[nodiscard]] std::uint64_t read_count(notebook::kernel_log const& log) {
+    auto const at = log.names().find(count_key);
+    auto const* const bytes = at == log.names().end() ? nullptr : std::get_if<byte_buffer>(&at->second);
+    byte_reader in{bytes == nullptr ? std::span<std::byte const>{} : std::span<std::byte const>{*bytes}};
+    return in.word();
+}
+
+void note_count(notebook::state_delta& delta, std::uint64_t count) {
+    byte_buffer word;
+    put_word(word, count);
+    delta.changed.emplace_back(std::string{count_key}, std::move(word));
+}
+
+[[nodiscard]] jupyter_message broadcast(std::string_view type, std::string const& parent, json::object const& content) {
+    return {.identities = {"kernel.hpcsched." + std::string{type}},
+            .header = make_header(type),
+            .parent_header = parent,
+            .metadata = "{}",
+            .content = json::serialize(content)};
+}
+
+[[nodiscard]] cell_status status_of(std::string const& word) {
+    return word == "ok" ? cell_status::ok : word == "aborted" ? cell_status::aborted : cell_status::error;
+}
+
+} // namespace
+
+hosted_kernel::hosted_kernel(notebook::replica_id self, surroundings around)
+    : around_{std::move(around)}, replica_{self} {
+    start_interpreter();
+}
+
+hosted_kernel::~hosted_kernel() {
+    *alive_ = false;
+}
+
+// --- the interpreter ---------------------------------------------------------------------------------------------
+
+void hosted_kernel::start_interpreter() {
+    start_at_ = never;
+    started_ = raft_asio::event_loop::now();
+    std::array<std::pair<std::string, std::string>, 1> const files{
+        std::pair{"hpcsched_kernel.py", kernel_module_text()}};
+    auto made = interpreter::start(
+        *around_.loop, *around_.sockets, around_.interpreter, files,
+        [this](channel where, jupyter_message message) { hear(where, std::move(message)); },
+        [this](int status) { ended(status); });
+    if (!made) {
+        around_.complain(made.error().message);
+        start_at_ = saturating_add(started_, longest_backoff);
+        return;
+    }
+    interpreter_ = std::move(*made);
+    install_all();
+}
+
+void hosted_kernel::ended(int status) {
+    ready_ = false;
+    auto const now = raft_asio::event_loop::now();
+    std::string const how =
+        status > 128 ? "by signal " + std::to_string(status - 128) : "with status " + std::to_string(status);
+    constexpr std::uint32_t restarts_max = 3;
+    bool const starts_again = running_ && !running_->begun && ++running_->restarts <= restarts_max;
+    if (running_ && !running_->reply && !starts_again) {
+        fail_cell("the interpreter ended " + how +
+                  " while it executed this cell; what the cells before it made is kept");
+    }
+    bool const lasted = now - started_ > longest_backoff;
+    backoff_ = lasted || backoff_ == duration{} ? first_backoff : std::min(backoff_ * 2, longest_backoff);
+    start_at_ = saturating_add(now, backoff_);
+    around_.complain("an interpreter ended " + how + "; another is started from the kernel's log");
+    around_.loop->post([this, alive = alive_, starts_again] { // not in its own call
+        if (*alive) {
+            interpreter_.reset();
+            if (starts_again && running_) { // the cell is not what it died of
+                send_cell();
+            }
+        }
+    });
+}
+
+// Ends the cell that runs with an error of this program's own.
+void hosted_kernel::fail_cell(std::string const& what) {
+    auto const count = read_count(*around_.log()) + 1;
+    std::string const& parent = running_->request.header;
+    json::object content{{"ename", "InterpreterDied"}, {"evalue", what}, {"traceback", {"InterpreterDied: " + what}}};
+    around_.tell(message_heard{channel::iopub, broadcast("error", parent, content)});
+    content["status"] = "error";
+    content["execution_count"] = count;
+    content["user_expressions"] = json::object{};
+    content["payload"] = json::array{};
+    running_->idle = broadcast("status", parent, {{"execution_state", "idle"}});
+    running_->reply = {.identities = running_->request.identities,
+                       .header = make_header("execute_reply"),
+                       .parent_header = parent,
+                       .metadata = "{}",
+                       .content = json::serialize(content)};
+    notebook::state_delta delta;
+    note_count(delta, count);
+    delta.changed.emplace_back(std::string{reply_key}, bytes_of(running_->reply->content));
+    replica_.handle(notebook::cell_ran{running_->attempt, cell_status::error, std::move(delta)}, *around_.log(),
+                    raft_asio::event_loop::now(), commands_);
+    carry_out_soon();
+}
+
+void hosted_kernel::hear(channel where, jupyter_message message) {
+    if (where == channel::iopub) {
+        hear_output(std::move(message));
+        return;
+    }
+    auto const parent = read_header(message.parent_header);
+    if (parent.type == "hpcsched_install_request") {
+        if (!std::exchange(ready_, true)) {
+            backoff_ = {};
+            around_.tell(replica_here{});
+        }
+        json::object const content = parse_object(message.content);
+        if (json::value const* const failed = content.if_contains("failed"); failed != nullptr && failed->is_array()) {
+            for (json::value const& each : failed->get_array()) {
+                around_.complain("a value could not be taken over: " + json::serialize(each));
+            }
+        }
+        return;
+    }
+    if (running_ && parent.id == running_->id && !running_->reply && where == channel::shell) {
+        cell_ended(std::move(message));
+        return;
+    }
+    around_.tell(message_heard{where, std::move(message)});
+}
+
+void hosted_kernel::hear_output(jupyter_message message) {
+    auto const parent = read_header(message.parent_header);
+    if (parent.id.empty() || parent.type.starts_with("hpcsched_")) {
+        return; // of this program's own doing
+    }
+    bool const of_cell = running_ && parent.id == running_->id;
+    std::string const state = of_cell && read_header(message.header).type == "status"
+                                  ? text_of(parse_object(message.content).if_contains("execution_state"))
+                                  : std::string{};
+    if (state == "busy") {
+        running_->begun = true;
+    } else if (state == "idle") {
+        if (!running_->released) {
+            running_->idle = std::move(message);
+            return;
+        }
+        running_.reset();
+    }
+    around_.tell(message_heard{channel::iopub, std::move(message)});
+}
+
+void hosted_kernel::cell_ended(jupyter_message reply) {
+    json::object metadata = parse_object(reply.metadata);
+    json::object const content = parse_object(reply.content);
+    notebook::state_delta delta;
+    std::uint64_t count = read_count(*around_.log());
+    if (json::value const* const told = metadata.if_contains("hpcsched"); told != nullptr && told->is_object()) {
+        delta = read_delta(told->get_object(), reply.buffers);
+        json::value const* const counted = told->get_object().if_contains("execution_count");
+        count = counted != nullptr && counted->is_int64() ? static_cast<std::uint64_t>(counted->get_int64()) : count;
+        metadata.erase("hpcsched");
+        reply.metadata = json::serialize(metadata);
+        reply.buffers.clear();
+    }
+    note_count(delta, count);
+    delta.changed.emplace_back(std::string{reply_key}, bytes_of(reply.content));
+    cell_status const status = status_of(text_of(content.if_contains("status")));
+    running_->reply = std::move(reply);
+    replica_.handle(notebook::cell_ran{running_->attempt, status, std::move(delta)}, *around_.log(),
+                    raft_asio::event_loop::now(), commands_);
+    carry_out_soon();
+}
+
+// --- the log -----------------------------------------------------------------------------------------------------
+
+void hosted_kernel::applied(std::span<std::byte const> command, notebook::entry_outcome outcome,
+                            notebook::kernel_log const& log) {
+    std::erase_if(offered_, [&](byte_buffer const& each) { return std::ranges::equal(each, command); });
+    if (auto entry = notebook::kernel_codec::decode(command)) {
+        replica_.handle(notebook::entry_applied{std::move(*entry), outcome}, log, raft_asio::event_loop::now(),
+                        commands_);
+        carry_out_soon();
+    }
+}
+
+void hosted_kernel::restored() {
+    around_.loop->post([this, alive = alive_] {
+        if (*alive && interpreter_) {
+            install_all();
+        }
+    });
+}
+
+void hosted_kernel::tick(time_point now) {
+    if (!interpreter_ && start_at_ <= now) {
+        start_interpreter();
+    }
+    if (!offered_.empty() && now - offered_at_ >= offer_again) {
+        offered_at_ = now;
+        for (byte_buffer const& each : offered_) {
+            around_.offer(each);
+        }
+    }
+}
+
+void hosted_kernel::carry_out_soon() {
+    if (!commands_.empty() && !std::exchange(will_carry_out_, true)) {
+        around_.loop->post([this, alive = alive_] {
+            if (*alive) {
+                will_carry_out_ = false;
+                carry_out();
+            }
+        });
+    }
+}
+
+void hosted_kernel::carry_out() {
+    std::vector<notebook::replica_command> const due{commands_.items().begin(), commands_.items().end()};
+    commands_.clear(); // carrying them out makes more
+    for (notebook::replica_command const& c : due) {
+        std::visit([this](auto const& command) { carry_out(command); }, c);
+    }
+}
+
+void hosted_kernel::carry_out(notebook::propose_entry const& c) {
+    byte_buffer& command = offered_.emplace_back();
+    notebook::kernel_codec::encode(c.entry, command);
+    offered_at_ = raft_asio::event_loop::now();
+    around_.offer(command);
+}
+
+void hosted_kernel::carry_out(notebook::execute_cell const& c) {
+    auto const at = requests_.find(c.attempt);
+    if (at == requests_.end()) {
+        return; // whoever asked asks again, elsewhere
+    }
+    running_ = running_cell{.attempt = c.attempt, .request = at->second.message};
+    running_->id = read_header(running_->request.header).id;
+    json::object metadata = parse_object(running_->request.metadata);
+    metadata["hpcsched"] = json::object{{"devices", devices_in(at->second.devices)}};
+    running_->sent = running_->request;
+    running_->sent.metadata = json::serialize(metadata);
+    requests_.erase(requests_.begin(), std::next(at));
+    send_cell();
+}
+
+void hosted_kernel::send_cell() {
+    if (!interpreter_) {
+        start_interpreter();
+    }
+    if (interpreter_) {
+        interpreter_->send(channel::shell, running_->sent);
+    } else {
+        fail_cell("the interpreter cannot be started");
+    }
+}
+
+void hosted_kernel::carry_out(notebook::release_reply const& c) {
+    if (!running_ || running_->attempt != c.attempt || !running_->reply) {
+        return;
+    }
+    installed_ = std::max(installed_, c.attempt.cell);
+    running_->released = true;
+    around_.tell(cell_replied{c.attempt, *running_->reply});
+    if (running_->idle) {
+        around_.tell(message_heard{channel::iopub, *running_->idle});
+        running_.reset();
+    }
+}
+
+void hosted_kernel::carry_out(notebook::discard_changes const& c) {
+    if (running_ && running_->attempt == c.attempt) {
+        if (!running_->reply && interpreter_) {
+            interpreter_->interrupt(); // what it still does is for nothing
+        }
+        running_.reset();
+    }
+    install_all();
+}
+
+void hosted_kernel::carry_out(notebook::install_delta const& c) {
+    if (c.attempt.cell <= installed_ || !interpreter_) {
+        return;
+    }
+    installed_ = c.attempt.cell;
+    std::vector<std::pair<std::string_view, stored_value const*>> changed;
+    for (auto const& [name, value] : c.delta.changed) {
+        changed.emplace_back(name, &value);
+    }
+    install(changed, c.delta.removed, false);
+}
+
+// Brings an interpreter to what the log holds, whatever it had before.
+void hosted_kernel::install_all() {
+    notebook::kernel_log const* const log = around_.log();
+    if (!interpreter_ || log == nullptr) {
+        return;
+    }
+    installed_ = log->last_done().cell;
+    std::vector<std::pair<std::string_view, stored_value const*>> all;
+    for (auto const& [name, value] : log->names()) {
+        all.emplace_back(name, &value);
+    }
+    install(all, {}, true);
+}
+
+void hosted_kernel::install(std::vector<std::pair<std::string_view, stored_value const*>> const& changed,
+                            std::vector<std::string> const& removed, bool replace) {
+    json::array list;
+    jupyter_message message{.header = make_header("hpcsched_install_request"), .parent_header = "{}", .metadata = "{}"};
+    for (auto const& [name, value] : changed) {
+        if (name.starts_with('#')) {
+            continue;
+        }
+        if (auto const* const bytes = std::get_if<byte_buffer>(value)) {
+            list.push_back(json::array{name, bytes->size(), nullptr});
+            message.buffers.push_back(text_of(*bytes));
+        } else {
+            auto const& pointer = std::get<notebook::chunk_pointer>(*value);
+            list.push_back(json::array{name, pointer.size, digits_of(pointer.digest)});
+        }
+    }
+    json::array gone;
+    for (std::string const& name : removed) {
+        gone.emplace_back(name);
+    }
+    message.content = json::serialize(json::object{{"changed", std::move(list)},
+                                                   {"removed", std::move(gone)},
+                                                   {"execution_count", read_count(*around_.log())},
+                                                   {"replace", replace}});
+    interpreter_->send(channel::shell, message);
+}
+
+// --- the clients ---------------------------------------------------------------------------------------------------
+
+void hosted_kernel::ask(cell_asked request) {
+    notebook::kernel_log const* const log = around_.log();
+    if (log == nullptr) {
+        return;
+    }
+    if (request.attempt.cell <= log->last_done().cell) {
+        answer_from_log(request);
+        return;
+    }
+    notebook::cell_requested const what{request.attempt, replica_.self(), request.lease};
+    requests_.insert_or_assign(request.attempt, std::move(request));
+    replica_.handle(what, *log, raft_asio::event_loop::now(), commands_);
+    carry_out_soon();
+}
+
+// The reply was lost on its way, and not what the cell made.
+void hosted_kernel::answer_from_log(cell_asked const& request) {
+    auto const& names = around_.log()->names();
+    auto const at = names.find(reply_key);
+    auto const* const content = at == names.end() ? nullptr : std::get_if<byte_buffer>(&at->second);
+    if (content == nullptr || request.attempt.cell != around_.log()->last_done().cell) {
+        return;
+    }
+    around_.tell(cell_replied{request.attempt,
+                              {.identities = request.message.identities,
+                               .header = make_header("execute_reply"),
+                               .parent_header = request.message.header,
+                               .metadata = "{}",
+                               .content = text_of(*content)}});
+    around_.tell(
+        message_heard{channel::iopub, broadcast("status", request.message.header, {{"execution_state", "idle"}})});
+}
+
+void hosted_kernel::pass(channel where, jupyter_message const& message) {
+    if (!interpreter_) {
+        return;
+    }
+    if (where == channel::control && read_header(message.header).type == "interrupt_request") {
+        interpreter_->interrupt();
+        around_.tell(message_heard{where,
+                                   {.identities = message.identities,
+                                    .header = make_header("interrupt_reply"),
+                                    .parent_header = message.header,
+                                    .metadata = "{}",
+                                    .content = R"({"status": "ok"})"}});
+        return;
+    }
+    interpreter_->send(where, message);
+}
+
+} // namespace hpcsched::notebook_host

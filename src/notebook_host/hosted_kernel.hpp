@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_SRC_NOTEBOOK_HOST_HOSTED_KERNEL_HPP
+#define HPCSCHED_SRC_NOTEBOOK_HOST_HOSTED_KERNEL_HPP
+
+#include <hpcsched/core/sink.hpp>
+#include <hpcsched/core/time.hpp>
+#include <hpcsched/notebook/kernel_log.hpp>
+#include <hpcsched/notebook/kernel_replica.hpp>
+#include <hpcsched/raft_asio/event_loop.hpp>
+
+#include <boost/json.hpp>
+
+#include "host_protocol.hpp"
+#include "interpreter.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hpcsched::notebook_host {
+
+/// One replica of a kernel: a stock interpreter, kept to the kernel's log by a `notebook::kernel_replica`.
+///
+/// The interpreter of the replica that executes a cell says what the cell changed; the log takes that in, the client
+/// gets its reply, and the other interpreters take the changes over. An interpreter that dies is started again from the
+/// log: the cell that it died of ends with an error, and nothing before it is lost.
+///
+/// \thread_safety none; confine to the loop's thread
+class hosted_kernel {
+  public:
+    struct surroundings {
+        raft_asio::event_loop* loop = nullptr;
+        zmq::context_t* sockets = nullptr;
+        std::vector<std::string> interpreter{}; ///< as for `child_kernel::start`
+        /// Puts a command into the kernel's log, or tries to.
+        std::function<void(std::span<std::byte const>)> offer{};
+        std::function<notebook::kernel_log const*()> log{};
+        std::function<void(host_answer const&)> tell{}; ///< the kernel's proxies
+        std::function<void(std::string const&)> complain{};
+    };
+
+    hosted_kernel(notebook::replica_id self, surroundings around);
+    hosted_kernel(hosted_kernel const&) = delete;
+    hosted_kernel& operator=(hosted_kernel const&) = delete;
+    ~hosted_kernel();
+
+    /// A command of the kernel's log was applied. The log may be looked at, and nothing else be done: what follows is
+    /// done later.
+    void applied(std::span<std::byte const> command, notebook::entry_outcome outcome, notebook::kernel_log const& log);
+    /// The log was replaced by a snapshot.
+    void restored();
+
+    void ask(cell_asked request);
+    void pass(channel where, jupyter_message const& message);
+
+    /// Repeats what the log has not heard of, and starts an interpreter that is due.
+    void tick(time_point now);
+
+    /// Whether the interpreter is there, and up to the log.
+    [[nodiscard]] bool ready() const noexcept { return ready_; }
+    [[nodiscard]] bool executing() const noexcept { return replica_.executing().has_value(); }
+
+  private:
+    struct running_cell {
+        notebook::cell_attempt attempt{};
+        jupyter_message request{};
+        std::string id{}; // of the request
+        std::optional<jupyter_message> reply{};
+        std::optional<jupyter_message> idle{}; // is told after the reply
+        jupyter_message sent{};   // to the interpreter
+        bool begun = false;       // it says that it is busy with it
+        std::uint32_t restarts = 0;
+        bool released = false;
+    };
+
+    void start_interpreter();
+    void hear(channel where, jupyter_message message);
+    void hear_output(jupyter_message message);
+    void ended(int status);
+    void fail_cell(std::string const& what);
+    void cell_ended(jupyter_message reply);
+    void send_cell();
+    void carry_out_soon();
+    void carry_out();
+    void carry_out(notebook::propose_entry const& c);
+    void carry_out(notebook::execute_cell const& c);
+    void carry_out(notebook::release_reply const& c);
+    void carry_out(notebook::install_delta const& c);
+    void carry_out(notebook::discard_changes const& c);
+    template <class Other>
+    void carry_out(Other const& /*needs nothing here*/) {}
+    void install_all();
+    void install(std::vector<std::pair<std::string_view, notebook::stored_value const*>> const& changed,
+                 std::vector<std::string> const& removed, bool replace);
+    void answer_from_log(cell_asked const& request);
+
+    surroundings around_;
+    notebook::kernel_replica<> replica_;
+    std::unique_ptr<interpreter> interpreter_;
+    time_point started_{};
+    time_point start_at_ = never; // the next try, where there is no interpreter
+    duration backoff_{};
+    bool ready_ = false;
+    notebook::cell_number installed_ = 0; // the interpreter has all changes up to this cell
+    std::map<notebook::cell_attempt, cell_asked> requests_;
+    std::optional<running_cell> running_;
+    buffer<notebook::replica_command> commands_;
+    std::vector<byte_buffer> offered_; // and not seen in the log yet
+    time_point offered_at_{};
+    bool will_carry_out_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace hpcsched::notebook_host
+
+#endif

@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/notebook_host/kernel_host.hpp>
+#include <hpcsched/raft_asio/node.hpp>
+
+#include <boost/json.hpp>
+
+#include "host_machine.hpp"
+#include "host_protocol.hpp"
+#include "hosted_kernel.hpp"
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace hpcsched::notebook_host {
+namespace {
+
+namespace json = boost::json;
+using raft_asio::event_loop;
+using host_node = raft_asio::node<host_machine>;
+
+constexpr duration tick = std::chrono::milliseconds{100};
+constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
+
+// Times in the cluster's log are those of the wall: monotonic clocks of two machines have nothing to do with each
+// other.
+[[nodiscard]] time_point wall_clock() {
+    return time_point{std::chrono::duration_cast<duration>(std::chrono::system_clock::now().time_since_epoch())};
+}
+
+/// Calls every so often.
+class ticker {
+  public:
+    ticker(event_loop& loop, duration every, std::function<void()> call)
+        : loop_{loop}, descriptor_{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)} {
+        auto const nanoseconds = every.count() % 1'000'000'000;
+        itimerspec const times{{every.count() / 1'000'000'000, nanoseconds}, {0, 1}};
+        ::timerfd_settime(descriptor_, 0, &times, nullptr);
+        loop_.watch(descriptor_, [this, call = std::move(call)] {
+            std::uint64_t expired = 0;
+            if (::read(descriptor_, &expired, sizeof expired) == sizeof expired) {
+                call();
+            }
+        });
+    }
+    ticker(ticker const&) = delete;
+    ticker& operator=(ticker const&) = delete;
+    ~ticker() {
+        loop_.unwatch(descriptor_);
+        ::close(descriptor_);
+    }
+
+  private:
+    event_loop& loop_;
+    int descriptor_;
+};
+
+} // namespace
+
+class kernel_host::state {
+  public:
+    state(event_loop& loop, kernel_host_config config, std::unique_ptr<host_node> node)
+        : loop_{loop}, config_{std::move(config)}, node_{std::move(node)}, self_{config_.network.self},
+          ticker_{loop, tick, [this] { on_tick(); }} {
+        node_->network().set_on_log([this](std::string line) { say(line); });
+        node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
+        node_->set_on_applied([this](raft::group_id group, std::span<std::byte const> command,
+                                     std::span<std::byte const> reply) { applied(group, command, reply); });
+        node_->set_on_restored([this](raft::group_id group) { restored(group); });
+        node_->set_on_host_request(
+            [this](host_node::client_token from, raft_asio::request const& r) { take(from, r); });
+        reconcile_soon();
+    }
+
+    [[nodiscard]] host_node& node() noexcept { return *node_; }
+
+  private:
+    struct attachment {
+        host_node::client_token client = 0;
+        std::uint64_t request = 0;
+    };
+    struct kernel_here {
+        std::unique_ptr<hosted_kernel> kernel;
+        std::vector<attachment> proxies;
+        std::uint64_t told_generation = ~std::uint64_t{0};
+        std::size_t told_replicas = 0;
+        time_point ready_told{};
+        time_point change_asked{};
+        time_point alone_since{};
+    };
+
+    void say(std::string const& line) const {
+        if (config_.say) {
+            config_.say(line);
+        }
+    }
+
+    [[nodiscard]] cluster_machine const* cluster() {
+        host_machine const* const m = node_->machine(cluster_group);
+        return m == nullptr ? nullptr : m->cluster();
+    }
+    [[nodiscard]] notebook::kernel_log const* log_of(std::uint64_t serial) {
+        host_machine const* const m = node_->machine(group_of_kernel(serial));
+        return m == nullptr ? nullptr : m->kernel();
+    }
+    [[nodiscard]] bool leads(raft::group_id group) {
+        auto const* const s = node_->server(group);
+        return s != nullptr && s->replica().role() == raft::role::leader;
+    }
+
+    // --- the log's news ---------------------------------------------------------------------------------------------
+
+    void applied(raft::group_id group, std::span<std::byte const> command, std::span<std::byte const> reply) {
+        if (group == cluster_group) {
+            reconcile_soon();
+            return;
+        }
+        std::uint64_t const serial = group.value - 1;
+        auto const at = kernels_.find(serial);
+        if (at == kernels_.end() || !at->second.kernel) {
+            return;
+        }
+        notebook::kernel_log const& log = *log_of(serial);
+        at->second.kernel->applied(command, notebook::kernel_log::decode(reply), log);
+        follow_executor(group, log);
+    }
+
+    // The next cell most likely runs where the last did, and commits soonest where it is proposed by the leader.
+    void follow_executor(raft::group_id group, notebook::kernel_log const& log) {
+        if (log.phase() == notebook::kernel_phase::running && leads(group) && log.executor().value != self_.value) {
+            loop_.post(
+                [this, group, to = raft::node_id{log.executor().value}] { node_->transfer_leadership(group, to); });
+        }
+    }
+
+    void restored(raft::group_id group) {
+        if (group == cluster_group) {
+            reconcile_soon();
+        } else if (auto const at = kernels_.find(group.value - 1); at != kernels_.end() && at->second.kernel) {
+            at->second.kernel->restored();
+        }
+    }
+
+    // --- what should be here and what is
+    // ------------------------------------------------------------------------------
+
+    void on_tick() {
+        time_point const now = event_loop::now();
+        for (auto& [serial, here] : kernels_) {
+            if (here.kernel) {
+                here.kernel->tick(now);
+            }
+        }
+        watch_hosts(now);
+        if (cluster_machine const* const c = cluster(); c != nullptr && leads(cluster_group)) {
+            if (c->next_wake() <= wall_clock() && due(wake_asked_, now)) {
+                byte_buffer command;
+                cluster_machine::wake(wall_clock(), command);
+                node_->offer(cluster_group, command);
+            }
+        }
+        reconcile(now);
+    }
+
+    [[nodiscard]] static bool due(time_point& last, time_point now) {
+        if (now - last < settle) {
+            return false;
+        }
+        last = now;
+        return true;
+    }
+
+    void watch_hosts(time_point now) {
+        cluster_machine const* const c = cluster();
+        if (c == nullptr) {
+            return;
+        }
+        auto const& hosts = c->state().ledger();
+        if (!is_up(*c) && due(join_asked_, now)) {
+            byte_buffer command;
+            cluster_machine::join_host(host_of(self_), config_.devices, wall_clock(), command);
+            node_->offer(cluster_group, command);
+        }
+        if (!leads(cluster_group)) {
+            leader_since_ = now;
+            return;
+        }
+        raft::replica const& group = node_->server(cluster_group)->replica();
+        for (raft_asio::peer const& p : config_.network.peers) {
+            raft::node_id const id = p.id;
+            // A new leader must have had time to hear of it.
+            bool const lost = id != self_ && now - std::max(group.heard(id), leader_since_) > config_.host_limit;
+            if (lost && hosts.contains(host_of(id)) && due(lose_asked_, now)) {
+                say("node " + std::to_string(id.value) + " does not answer: its host is lost to the cluster");
+                byte_buffer command;
+                cluster_machine::lose_host(host_of(id), wall_clock(), command);
+                node_->offer(cluster_group, command);
+            }
+        }
+    }
+
+    [[nodiscard]] bool is_up(cluster_machine const& c) const {
+        auto const& ledger = c.state().ledger();
+        if (!ledger.contains(host_of(self_))) {
+            return false;
+        }
+        auto const& known = ledger.host(host_of(self_));
+        bool same = known.capacity.cpu_milli == config_.devices.cpu_milli &&
+                    known.capacity.memory_mib == config_.devices.memory_mib &&
+                    known.devices.size() == config_.devices.devices.size();
+        for (std::size_t i = 0; same && i < known.devices.size(); ++i) {
+            same = known.devices[i].info == config_.devices.devices[i];
+        }
+        return same;
+    }
+
+    void reconcile_soon() {
+        if (!std::exchange(will_reconcile_, true)) {
+            loop_.post([this] {
+                will_reconcile_ = false;
+                reconcile(event_loop::now());
+            });
+        }
+    }
+
+    void reconcile(time_point now) {
+        cluster_machine const* const c = cluster();
+        if (c == nullptr) {
+            return;
+        }
+        std::set<std::uint64_t> open;
+        auto const states = c->state().kernels();
+        for (std::uint32_t i = 0; i < states.size(); ++i) {
+            if (!states[i].open) {
+                continue;
+            }
+            auto const& record = c->kernel(notebook::kernel_id{i});
+            open.insert(record.serial);
+            bool const is_here = states[i].lives_on(host_of(self_));
+            if (is_here && !record.founders.empty()) {
+                host(record.serial, record.founders);
+            }
+            auto const at = kernels_.find(record.serial);
+            if (at == kernels_.end()) {
+                continue;
+            }
+            if (!is_here && at->second.kernel) {
+                say("kernel " + record.name + " has left this host");
+                at->second.kernel.reset();
+            }
+            tell_placement(*c, notebook::kernel_id{i}, at->second);
+            if (is_here && at->second.kernel) {
+                tell_ready(notebook::kernel_id{i}, record.serial, states[i], at->second, now);
+            }
+            change_members(record.serial, states[i], at->second, now);
+            note_orphan(notebook::kernel_id{i}, record.serial, at->second, now);
+        }
+        for (auto at = kernels_.begin(); at != kernels_.end();) {
+            if (open.contains(at->first)) {
+                ++at;
+                continue;
+            }
+            for (attachment const& a : at->second.proxies) {
+                node_->answer_host(a.client, a.request, raft_asio::response_status::ok, {});
+            }
+            at = kernels_.erase(at);
+        }
+    }
+
+    void host(std::uint64_t serial, std::vector<gpu::host_id> const& founders) {
+        kernel_here& here = kernels_[serial];
+        if (here.kernel) {
+            return;
+        }
+        std::vector<raft::node_id> nodes;
+        for (gpu::host_id const h : founders) {
+            nodes.push_back(node_of(h));
+        }
+        bool const founds = std::ranges::find(nodes, self_) != nodes.end();
+        auto const opened = node_->open_group(group_of_kernel(serial), founds ? std::span<raft::node_id const>{nodes}
+                                                                              : std::span<raft::node_id const>{});
+        if (!opened) {
+            say("a kernel's log cannot be opened: " + opened.error().message);
+            return;
+        }
+        here.kernel = std::make_unique<hosted_kernel>(
+            notebook::replica_id{self_.value},
+            hosted_kernel::surroundings{
+                .loop = &loop_,
+                .sockets = &sockets_,
+                .interpreter = config_.interpreter,
+                .offer = [this, serial](
+                             std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
+                .log = [this, serial] { return log_of(serial); },
+                .tell = [this, serial](host_answer const& what) { tell(serial, what); },
+                .complain = [this, serial](
+                                std::string const& what) { say("kernel " + std::to_string(serial) + ": " + what); }});
+    }
+
+    void tell_ready(notebook::kernel_id id, std::uint64_t serial, notebook::kernel_state const& s, kernel_here& here,
+                    time_point now) {
+        auto const mine = std::ranges::find(s.replicas, host_of(self_), &notebook::replica::host);
+        auto const* const server = node_->server(group_of_kernel(serial));
+        raft::member const* const member = server->replica().committed_members().find(self_);
+        bool const votes = member != nullptr && member->votes && server->replica().leader() != raft::no_node;
+        if (mine != s.replicas.end() && !mine->ready && votes && here.kernel->ready() && due(here.ready_told, now)) {
+            byte_buffer command;
+            cluster_machine::replica_is_ready(id, serial, mine->id, wall_clock(), command);
+            node_->offer(cluster_group, command);
+        }
+    }
+
+    // Whoever leads a kernel's group makes its members those that the scheduler wants: a new one first learns the log,
+    // then votes, and only then does an old one go, so that there is always a majority that has everything.
+    void change_members(std::uint64_t serial, notebook::kernel_state const& s, kernel_here& here, time_point now) {
+        raft::group_id const group = group_of_kernel(serial);
+        if (!leads(group)) {
+            return;
+        }
+        raft::replica const& r = node_->server(group)->replica();
+        std::set<raft::node_id> wanted;
+        for (notebook::replica const& each : s.replicas) {
+            wanted.insert(node_of(each.host));
+        }
+        using action = raft::membership_change::action;
+        std::vector<raft::membership_change> changes;
+        bool all_vote = !wanted.empty();
+        for (raft::node_id const id : wanted) {
+            raft::member const* const m = r.members().find(id);
+            if (m == nullptr) {
+                changes.push_back({action::add_learner, id});
+            } else if (!m->votes && r.matched(id) + 16 >= r.commit()) {
+                changes.push_back({action::add_voter, id});
+            }
+            all_vote = all_vote && m != nullptr && m->votes;
+        }
+        if (all_vote) {
+            for (raft::member const& m : r.members().members()) {
+                if (wanted.contains(m.id)) {
+                    continue;
+                }
+                if (m.id == self_) {
+                    if (due(here.change_asked, now)) {
+                        node_->transfer_leadership(group, *wanted.begin());
+                    }
+                    return;
+                }
+                changes.push_back({action::remove, m.id});
+            }
+        }
+        if (!changes.empty() && due(here.change_asked, now)) {
+            node_->change_membership(group, std::move(changes));
+        }
+    }
+
+    void note_orphan(notebook::kernel_id id, std::uint64_t serial, kernel_here& here, time_point now) {
+        bool const is_alone = here.proxies.empty() && leads(group_of_kernel(serial));
+        if (!is_alone) {
+            here.alone_since = now;
+        } else if (here.alone_since == time_point{}) {
+            here.alone_since = now;
+        } else if (now - here.alone_since > config_.orphan_limit) {
+            here.alone_since = now;
+            say("kernel " + std::to_string(serial) + " has had no proxy for too long, and is closed");
+            byte_buffer command;
+            cluster_machine::close_kernel(id, serial, wall_clock(), command);
+            node_->offer(cluster_group, command);
+        }
+    }
+
+    // --- proxies
+    // -------------------------------------------------------------------------------------------------------
+
+    void take(host_node::client_token from, raft_asio::request const& r) {
+        auto request = decode_host_request(r.payload);
+        if (!request) {
+            constexpr std::string_view why = "no request that this version knows";
+            node_->answer_host(from, r.id, raft_asio::response_status::refused, std::as_bytes(std::span{why}));
+            return;
+        }
+        if (auto const* const attach = std::get_if<attach_asked>(&*request)) {
+            kernel_here& here = kernels_[attach->kernel];
+            here.proxies.push_back({from, r.id});
+            here.told_generation = ~std::uint64_t{0};
+            if (here.kernel && here.kernel->ready()) {
+                answer(here.proxies.back(), replica_here{});
+            }
+            reconcile_soon();
+            return;
+        }
+        if (std::holds_alternative<status_asked>(*request)) {
+            std::string const text = status();
+            node_->answer_host(from, r.id, raft_asio::response_status::ok, std::as_bytes(std::span{text}));
+            return;
+        }
+        if (auto* const cell = std::get_if<cell_asked>(&*request)) {
+            if (auto const at = kernels_.find(cell->kernel); at != kernels_.end() && at->second.kernel) {
+                at->second.kernel->ask(std::move(*cell));
+            }
+        } else if (auto const* const passed = std::get_if<message_passed>(&*request)) {
+            if (auto const at = kernels_.find(passed->kernel); at != kernels_.end() && at->second.kernel) {
+                at->second.kernel->pass(passed->where, passed->message);
+            }
+        }
+        node_->answer_host(from, r.id, raft_asio::response_status::ok, {});
+    }
+
+    void forget(host_node::client_token who) {
+        for (auto& [serial, here] : kernels_) {
+            std::erase_if(here.proxies, [who](attachment const& a) { return a.client == who; });
+        }
+    }
+
+    void answer(attachment const& to, host_answer const& what) {
+        byte_buffer bytes;
+        encode(what, bytes);
+        node_->answer_host(to.client, to.request, raft_asio::response_status::more, bytes);
+    }
+
+    void tell(std::uint64_t serial, host_answer const& what) {
+        auto const at = kernels_.find(serial);
+        if (at == kernels_.end() || at->second.proxies.empty()) {
+            return;
+        }
+        byte_buffer bytes;
+        encode(what, bytes);
+        for (attachment const& a : at->second.proxies) {
+            node_->answer_host(a.client, a.request, raft_asio::response_status::more, bytes);
+        }
+    }
+
+    // What this host knows of the cluster, and has: one JSON object. Hosts and kernels are the cluster's, as far as
+    // this host has heard.
+    [[nodiscard]] std::string status() {
+        json::object told{{"node", self_.value}, {"hosts", json::array{}}, {"kernels", json::array{}}};
+        cluster_machine const* const c = cluster();
+        if (c == nullptr) {
+            return json::serialize(told);
+        }
+        told["leader"] = node_->server(cluster_group)->replica().leader().value;
+        auto const& ledger = c->state().ledger();
+        for (raft_asio::peer const& p : config_.network.peers) {
+            json::object host{{"id", p.id.value}, {"address", p.address}, {"up", ledger.contains(host_of(p.id))}};
+            host["connected"] = p.id == self_ || node_->network().connected(p.id);
+            if (ledger.contains(host_of(p.id))) {
+                auto const& load = ledger.load(host_of(p.id));
+                host["gpus"] = load.device_count;
+                host["gpus_free"] = load.free_count;
+                host["gpus_subscribed"] =
+                    static_cast<double>(ledger.host(host_of(p.id)).subscribed.gpu_milli) / gpu::whole_device;
+                host["cpus"] = static_cast<double>(ledger.host(host_of(p.id)).capacity.cpu_milli) / 1000;
+                host["memory_mib"] = ledger.host(host_of(p.id)).capacity.memory_mib;
+            }
+            told["hosts"].as_array().push_back(std::move(host));
+        }
+        for (auto const& [name, id] : c->open_kernels()) {
+            told["kernels"].as_array().push_back(status_of(*c, name, id));
+        }
+        return json::serialize(told);
+    }
+
+    [[nodiscard]] json::object status_of(cluster_machine const& c, std::string const& name, notebook::kernel_id id) {
+        auto const view = c.view(id);
+        json::object kernel{{"name", name}, {"serial", view.serial}, {"gpus", view.gpus}, {"replicas", json::array{}}};
+        for (notebook::replica const& r : view.replicas) {
+            kernel["replicas"].as_array().push_back({{"host", r.host.value}, {"ready", r.ready}});
+        }
+        if (view.cell != 0) {
+            json::object cell{{"number", view.cell}, {"running", view.running}};
+            if (view.running) {
+                cell["host"] = view.executor_host.value;
+                cell["devices"] = devices_in(view.devices);
+            }
+            kernel["leased_cell"] = std::move(cell);
+        }
+        if (notebook::kernel_log const* const log = log_of(view.serial)) {
+            kernel["cells"] = log->last_done().cell;
+            kernel["names"] = log->names().size();
+            kernel["phase"] = log->phase() == notebook::kernel_phase::running ? "running" : "idle";
+            kernel["leader"] = node_->server(group_of_kernel(view.serial))->replica().leader().value;
+        }
+        return kernel;
+    }
+
+    // A kernel's proxies hear where it lives, and where a cell of theirs is to run.
+    void tell_placement(cluster_machine const& c, notebook::kernel_id id, kernel_here& here) {
+        if (here.proxies.empty()) {
+            return;
+        }
+        sequence_hash seen;
+        for (notebook::replica const& r : c.state().kernel(id).replicas) {
+            seen.add(r.host.value);
+            seen.add(r.ready ? 1 : 0);
+        }
+        auto const& record = c.kernel(id);
+        if (here.told_generation == record.generation && here.told_replicas == seen.value()) {
+            return;
+        }
+        here.told_generation = record.generation;
+        here.told_replicas = seen.value();
+        placement_changed told;
+        byte_buffer question;
+        cluster_machine::ask_for(record.name, question);
+        c.query(question, told.view);
+        tell(record.serial, told);
+    }
+
+    event_loop& loop_;
+    kernel_host_config config_;
+    zmq::context_t sockets_{1};
+    std::unique_ptr<host_node> node_;
+    raft::node_id self_;
+    ticker ticker_;
+    std::map<std::uint64_t, kernel_here> kernels_; // by serial number: those that live here, or have proxies attached
+    time_point leader_since_{};
+    time_point join_asked_{};
+    time_point lose_asked_{};
+    time_point wake_asked_{};
+    bool will_reconcile_ = false;
+};
+
+kernel_host::kernel_host(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
+kernel_host::~kernel_host() = default;
+
+result<std::unique_ptr<kernel_host>> kernel_host::open(event_loop& loop, kernel_host_config config) {
+    raft_asio::node_config node;
+    node.network = config.network;
+    node.log = config.log;
+    node.replica.election_timeout = config.election_timeout;
+    node.replica.heartbeat_interval = config.election_timeout / 10;
+    node.replica.entry_bytes_max = std::size_t{8} << 20U; // of a cell's changes that do not go to the store
+    node.replica.window_bytes = std::size_t{16} << 20U;
+    node.replica.uncommitted_bytes_max = std::size_t{16} << 20U;
+    node.awake = {cluster_group};                             // who leads it hears which hosts are there
+    node.replica.quiesce_after = 4 * config.election_timeout; // most kernels are idle most of the time
+    auto const replicas = config.replicas;
+    auto made = host_node::open(loop, std::move(node), [replicas](raft::group_id group) {
+        return group == cluster_group ? host_machine{cluster_machine{notebook::standing_cluster{
+                                            notebook::standing_policies{.replicas = replicas}}}}
+                                      : host_machine{notebook::kernel_log{replicas}};
+    });
+    if (!made) {
+        return made.error();
+    }
+    std::vector<raft::node_id> founders;
+    for (raft_asio::peer const& p : config.network.peers) {
+        founders.push_back(p.id);
+    }
+    if (auto const opened = (*made)->open_group(cluster_group, founders); !opened) {
+        return opened.error();
+    }
+    return std::unique_ptr<kernel_host>{
+        new kernel_host{std::make_unique<state>(loop, std::move(config), std::move(*made))}};
+}
+
+std::uint16_t kernel_host::port() const noexcept {
+    return state_->node().network().port();
+}
+
+std::string const& kernel_host::failure() const noexcept {
+    return state_->node().failure();
+}
+
+} // namespace hpcsched::notebook_host

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts of replicated kernels on this machine, each a process of `hpcsched notebook serve`."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Cluster:
+    """`with Cluster(program, folder) as c:`; a host that is killed takes its interpreters with it."""
+
+    def __init__(self, program, folder, hosts=3, gpus=0, options=()):
+        self.program, self.folder, self.gpus, self.options = program, folder, gpus, list(options)
+        self.nodes = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(free_ports(hosts), 1))
+        self.hosts = {}
+        for i in range(1, hosts + 1):
+            self.start(i)
+
+    def start(self, i):
+        log = open(os.path.join(self.folder, f"host{i}.log"), "ab")
+        self.hosts[i] = subprocess.Popen(
+            [self.program, "notebook", "serve", "--id", str(i), "--nodes", self.nodes,
+             "--data", os.path.join(self.folder, f"host{i}"), "--store", os.path.join(self.folder, "store"),
+             "--gpus", str(self.gpus), "--python", sys.executable, *self.options],
+            stdout=subprocess.PIPE, stderr=log)
+        log.close()
+        assert self.hosts[i].stdout.readline().startswith(b"host"), self.log(i)
+
+    def log(self, i):
+        with open(os.path.join(self.folder, f"host{i}.log"), encoding="utf-8") as file:
+            return file.read()
+
+    def signal(self, i, number):
+        self.hosts[i].send_signal(number)
+
+    def kill(self, i):
+        self.signal(i, signal.SIGKILL)
+        self.hosts[i].wait()
+        self.hosts[i].stdout.close()
+
+    def interpreters(self, i):
+        pid = self.hosts[i].pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def status(self):
+        done = subprocess.run([self.program, "notebook", "status", "--nodes", self.nodes, "--json"], check=True,
+                              capture_output=True)
+        return json.loads(done.stdout)
+
+    def install(self, *options):
+        subprocess.run([self.program, "notebook", "install", "--nodes", self.nodes, *options], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        for host in self.hosts.values():
+            host.terminate()
+        for i, host in self.hosts.items():
+            try:
+                host.wait(10)
+            except subprocess.TimeoutExpired:
+                host.kill()
+                host.wait()
+            host.stdout.close()
+            if any(failure):
+                print(f"--- host {i}\n{self.log(i)}", file=sys.stderr)
