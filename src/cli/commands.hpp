@@ -22,7 +22,8 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec notebook_install_command(); // where notebook_host is built
 [[nodiscard]] command_spec notebook_kernel_command();
 command_spec notebook_serve_command();
-command_spec notebook_status_command(); // likewise
+command_spec notebook_status_command();
+command_spec notebook_drain_command(); // likewise
 [[nodiscard]] command_spec raft_command();
 [[nodiscard]] command_spec raft_serve_command();   // where raft_asio is built
 [[nodiscard]] command_spec raft_kv_command();      // likewise

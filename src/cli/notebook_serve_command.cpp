@@ -67,6 +67,8 @@ exit_code serve(arguments const& given) {
     if (given.has("--store")) {
         config.interpreter.insert(config.interpreter.end(), {"--store", given.one("--store")});
     }
+    config.warm =
+        static_cast<std::size_t>(or_fail(parse_count(given.one("--warm", "1"), 0, 1000), exit_code::usage, "--warm: "));
     config.host_limit =
         or_fail(parse_duration(given.one("--host-timeout", "5s")), exit_code::usage, "--host-timeout: ");
     config.orphan_limit =
@@ -106,6 +108,7 @@ command_spec notebook_serve_command() {
                        value_completion::folder()});
     options.push_back({"--python", "PROGRAM", "the Python that has ipykernel and cloudpickle [default: python3]",
                        "Options", value_completion::file()});
+    options.push_back({"--warm", "N", "interpreters that are started ahead, for kernels to come [default: 1]"});
     options.push_back({"--host-timeout", "TIME", "a host that cannot be reached for so long is lost [default: 5s]"});
     options.push_back({"--orphan-timeout", "TIME", "a kernel that no Jupyter is attached to ends [default: 10min]"});
     options.push_back({"-q,--quiet", "", "say nothing of connections, hosts and kernels"});

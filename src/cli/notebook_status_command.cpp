@@ -32,7 +32,8 @@ void show(notebook_host::cluster_status const& s, std::ostream& out) {
             continue;
         }
         out << std::setw(8) << h.gpus << std::setw(8) << h.gpus_free << std::setw(13) << h.gpus_subscribed
-            << std::setw(9) << h.kernels << "  " << h.address << (h.node == s.leader ? "  leader" : "") << '\n';
+            << std::setw(9) << h.kernels << "  " << h.address << (h.node == s.leader ? "  leader" : "")
+            << (h.draining ? "  draining" : "") << '\n';
     }
     if (s.kernels.empty()) {
         out << "no kernels\n";

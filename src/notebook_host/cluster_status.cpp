@@ -50,6 +50,7 @@ constexpr duration patience = std::chrono::seconds{3};
     return {.node = static_cast<std::uint32_t>(number_of(told, "id")),
             .address = text_of(told, "address"),
             .up = flag_of(told, "up"),
+            .draining = flag_of(told, "draining"),
             .gpus = static_cast<std::uint32_t>(number_of(told, "gpus")),
             .gpus_free = static_cast<std::uint32_t>(number_of(told, "gpus_free")),
             .gpus_subscribed = subscribed != nullptr && subscribed->is_number() ? subscribed->to_number<double>() : 0};
@@ -105,6 +106,26 @@ result<cluster_status> parse_status(std::string_view text) {
         }
     }
     return s;
+}
+
+result<void> ask_drain(raft_asio::client_config const& cluster, std::uint32_t node, bool draining) {
+    auto const at = std::ranges::find(cluster.nodes, raft::node_id{node}, &raft_asio::peer::id);
+    if (at == cluster.nodes.end()) {
+        return error{"the cluster has no host " + std::to_string(node)};
+    }
+    raft_asio::client_config one = cluster;
+    one.nodes = {*at};
+    auto client = raft_asio::client::connect(one);
+    if (!client) {
+        return client.error();
+    }
+    byte_buffer question;
+    encode(host_request{drain_asked{draining}}, question);
+    auto const answer = client->call({.kind = raft_asio::request_kind::host, .payload = question}, patience);
+    if (!answer) {
+        return error{"host " + std::to_string(node) + " does not answer: " + answer.error().message};
+    }
+    return answer->status == raft_asio::response_status::ok ? result<void>{} : error{"the host refuses"};
 }
 
 result<cluster_status> ask_status(raft_asio::client_config const& cluster) {

@@ -66,6 +66,7 @@ struct putter {
         put(m.message, out);
     }
     void operator()(status_asked const& /*m*/) const noexcept {}
+    void operator()(drain_asked const& m) const { put_word(out, m.draining ? 1 : 0); }
     void operator()(replica_here const& /*m*/) const noexcept {}
     void operator()(message_heard const& m) const {
         put_word(out, static_cast<std::uint64_t>(m.where));
@@ -123,6 +124,8 @@ std::optional<host_request> decode_host_request(std::span<std::byte const> bytes
     }
     case 3:
         return whole(in, host_request{status_asked{}});
+    case 4:
+        return whole(in, host_request{drain_asked{kernel_codec::take_small(in, 1) == 1}});
     default:
         return std::nullopt;
     }

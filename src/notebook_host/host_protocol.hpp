@@ -44,8 +44,12 @@ struct message_passed {
 };
 /// What the host has and does, as JSON.
 struct status_asked {};
+/// Empty this host, until nothing lives on it, and do not come back; or, where not `draining`, be used again.
+struct drain_asked {
+    bool draining = true;
+};
 
-using host_request = std::variant<attach_asked, cell_asked, message_passed, status_asked>;
+using host_request = std::variant<attach_asked, cell_asked, message_passed, status_asked, drain_asked>;
 
 /// The kernel is here, and its interpreter up to the log.
 struct replica_here {};

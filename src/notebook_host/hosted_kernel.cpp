@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hosted_kernel.hpp"
 
-#include "kernel_module.hpp"
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -141,12 +139,9 @@ hosted_kernel::~hosted_kernel() {
 void hosted_kernel::start_interpreter() {
     start_at_ = never;
     started_ = raft_asio::event_loop::now();
-    std::array<std::pair<std::string, std::string>, 1> const files{
-        std::pair{"hpcsched_kernel.py", kernel_module_text()}};
-    auto made = interpreter::start(
-        *around_.loop, *around_.sockets, around_.interpreter, files,
-        [this](channel where, jupyter_message message) { hear(where, std::move(message)); },
-        [this](int status) { ended(status); });
+    auto made =
+        around_.interpreters->take([this](channel where, jupyter_message message) { hear(where, std::move(message)); },
+                                   [this](int status) { ended(status); });
     if (!made) {
         around_.complain(made.error().message);
         start_at_ = saturating_add(started_, longest_backoff);
@@ -228,13 +223,17 @@ void hosted_kernel::hear(channel where, jupyter_message message) {
         cell_ended(std::move(message));
         return;
     }
-    around_.tell(message_heard{where, std::move(message)});
+    bool const of_cell = where == channel::shell && parent.type == "execute_request"; // given up: the log knows better
+    if (!of_cell && !parent.type.starts_with("hpcsched_")) {
+        around_.tell(message_heard{where, std::move(message)});
+    }
 }
 
 void hosted_kernel::hear_output(jupyter_message message) {
     auto const parent = read_header(message.parent_header);
-    if (parent.id.empty() || parent.type.starts_with("hpcsched_")) {
-        return; // of this program's own doing
+    bool const discarded = std::ranges::find(discarded_, parent.id) != discarded_.end();
+    if (parent.id.empty() || parent.type.starts_with("hpcsched_") || discarded) {
+        return; // of this program's own doing, or undone
     }
     bool const of_cell = running_ && parent.id == running_->id;
     std::string const state = of_cell && read_header(message.header).type == "status"
@@ -375,6 +374,11 @@ void hosted_kernel::carry_out(notebook::discard_changes const& c) {
     if (running_ && running_->attempt == c.attempt) {
         if (!running_->reply && interpreter_) {
             interpreter_->interrupt(); // what it still does is for nothing
+        }
+        constexpr std::size_t remembered = 16;
+        discarded_.push_back(running_->id);
+        if (discarded_.size() > remembered) {
+            discarded_.pop_front();
         }
         running_.reset();
     }

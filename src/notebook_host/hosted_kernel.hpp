@@ -11,9 +11,10 @@
 #include <boost/json.hpp>
 
 #include "host_protocol.hpp"
-#include "interpreter.hpp"
+#include "interpreter_pool.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,8 +38,7 @@ class hosted_kernel {
   public:
     struct surroundings {
         raft_asio::event_loop* loop = nullptr;
-        zmq::context_t* sockets = nullptr;
-        std::vector<std::string> interpreter{}; ///< as for `child_kernel::start`
+        interpreter_pool* interpreters = nullptr;
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};
@@ -74,8 +74,8 @@ class hosted_kernel {
         std::string id{}; // of the request
         std::optional<jupyter_message> reply{};
         std::optional<jupyter_message> idle{}; // is told after the reply
-        jupyter_message sent{};   // to the interpreter
-        bool begun = false;       // it says that it is busy with it
+        jupyter_message sent{};                // to the interpreter
+        bool begun = false;                    // it says that it is busy with it
         std::uint32_t restarts = 0;
         bool released = false;
     };
@@ -111,6 +111,7 @@ class hosted_kernel {
     notebook::cell_number installed_ = 0; // the interpreter has all changes up to this cell
     std::map<notebook::cell_attempt, cell_asked> requests_;
     std::optional<running_cell> running_;
+    std::deque<std::string> discarded_; // ids of requests: what is still said of those is for nobody
     buffer<notebook::replica_command> commands_;
     std::vector<byte_buffer> offered_; // and not seen in the log yet
     time_point offered_at_{};

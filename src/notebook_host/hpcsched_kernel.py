@@ -1382,6 +1382,11 @@ class Replica:
             self.ns.pop(name, None)
             self.shell.user_ns_hidden.pop(name, None)
         self.ns.update(self.fresh)
+        try:  # the numbers of the cells begin anew, and IPython's database has each once in a session
+            history.end_session()
+            history.new_session()
+        except Exception:
+            pass
         history.input_hist_parsed[:] = [""]
         history.input_hist_raw[:] = [""]
         history.output_hist.clear()

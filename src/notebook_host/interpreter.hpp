@@ -30,6 +30,12 @@ class interpreter {
     start(raft_asio::event_loop& loop, zmq::context_t& context, std::vector<std::string> const& words,
           std::span<std::pair<std::string, std::string> const> files, on_message heard, on_end ended);
 
+    /// From now on these are told.
+    void listen(on_message heard, on_end ended) {
+        heard_ = std::move(heard);
+        ended_ = std::move(ended);
+    }
+
     interpreter(interpreter const&) = delete;
     interpreter& operator=(interpreter const&) = delete;
     ~interpreter();

@@ -66,8 +66,9 @@ class ticker {
 class kernel_host::state {
   public:
     state(event_loop& loop, kernel_host_config config, std::unique_ptr<host_node> node)
-        : loop_{loop}, config_{std::move(config)}, node_{std::move(node)}, self_{config_.network.self},
-          ticker_{loop, tick, [this] { on_tick(); }} {
+        : loop_{loop}, config_{std::move(config)}, interpreters_{loop, sockets_, config_.interpreter, config_.warm,
+                                                                 [this](std::string const& what) { say(what); }},
+          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, tick, [this] { on_tick(); }} {
         node_->network().set_on_log([this](std::string line) { say(line); });
         node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
         node_->set_on_applied([this](raft::group_id group, std::span<std::byte const> command,
@@ -157,6 +158,7 @@ class kernel_host::state {
                 here.kernel->tick(now);
             }
         }
+        interpreters_.refill(now);
         watch_hosts(now);
         if (cluster_machine const* const c = cluster(); c != nullptr && leads(cluster_group)) {
             if (c->next_wake() <= wall_clock() && due(wake_asked_, now)) {
@@ -182,9 +184,16 @@ class kernel_host::state {
             return;
         }
         auto const& hosts = c->state().ledger();
-        if (!is_up(*c) && due(join_asked_, now)) {
+        bool const known = hosts.contains(host_of(self_));
+        bool const drains = known && c->state().host(host_of(self_)).phase == notebook::host_phase::draining;
+        bool const joins = !draining_ && !is_up(*c);
+        if ((joins || (known && drains != draining_)) && due(join_asked_, now)) {
             byte_buffer command;
-            cluster_machine::join_host(host_of(self_), config_.devices, wall_clock(), command);
+            if (joins) {
+                cluster_machine::join_host(host_of(self_), config_.devices, wall_clock(), command);
+            } else {
+                cluster_machine::drain_host(host_of(self_), draining_, wall_clock(), command);
+            }
             node_->offer(cluster_group, command);
         }
         if (!leads(cluster_group)) {
@@ -293,8 +302,7 @@ class kernel_host::state {
             notebook::replica_id{self_.value},
             hosted_kernel::surroundings{
                 .loop = &loop_,
-                .sockets = &sockets_,
-                .interpreter = config_.interpreter,
+                .interpreters = &interpreters_,
                 .offer = [this, serial](
                              std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
                 .log = [this, serial] { return log_of(serial); },
@@ -399,7 +407,11 @@ class kernel_host::state {
             node_->answer_host(from, r.id, raft_asio::response_status::ok, std::as_bytes(std::span{text}));
             return;
         }
-        if (auto* const cell = std::get_if<cell_asked>(&*request)) {
+        if (auto const* const drain = std::get_if<drain_asked>(&*request)) {
+            draining_ = drain->draining;
+            join_asked_ = {};
+            watch_hosts(event_loop::now());
+        } else if (auto* const cell = std::get_if<cell_asked>(&*request)) {
             if (auto const at = kernels_.find(cell->kernel); at != kernels_.end() && at->second.kernel) {
                 at->second.kernel->ask(std::move(*cell));
             }
@@ -450,6 +462,7 @@ class kernel_host::state {
             host["connected"] = p.id == self_ || node_->network().connected(p.id);
             if (ledger.contains(host_of(p.id))) {
                 auto const& load = ledger.load(host_of(p.id));
+                host["draining"] = c->state().host(host_of(p.id)).phase == notebook::host_phase::draining;
                 host["gpus"] = load.device_count;
                 host["gpus_free"] = load.free_count;
                 host["gpus_subscribed"] =
@@ -514,6 +527,7 @@ class kernel_host::state {
     event_loop& loop_;
     kernel_host_config config_;
     zmq::context_t sockets_{1};
+    interpreter_pool interpreters_;
     std::unique_ptr<host_node> node_;
     raft::node_id self_;
     ticker ticker_;
@@ -523,6 +537,7 @@ class kernel_host::state {
     time_point lose_asked_{};
     time_point wake_asked_{};
     bool will_reconcile_ = false;
+    bool draining_ = false; // by an operator's wish, until this process ends
 };
 
 kernel_host::kernel_host(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}

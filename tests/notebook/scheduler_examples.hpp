@@ -38,6 +38,11 @@ using standing_machine = scheduler_machine<standing_cluster>;
     standing_machine::lose_host(gpu::host_id{host}, now, out);
     return out;
 }
+[[nodiscard]] inline byte_buffer drains(std::uint32_t host, bool draining = true, time_point now = {}) {
+    byte_buffer out;
+    standing_machine::drain_host(gpu::host_id{host}, draining, now, out);
+    return out;
+}
 [[nodiscard]] inline byte_buffer opens(std::string_view name, std::uint32_t gpus, time_point now = {}) {
     byte_buffer out;
     standing_machine::open_kernel(name, gpus, now, out);
@@ -90,7 +95,8 @@ inline void check_rules(standing_machine const& m) {
         REQUIRE(m.kernel(k).name == name);
         std::set<gpu::host_id> hosts;
         for (replica const& r : v.replicas) {
-            REQUIRE(s.host(r.host).phase == host_phase::up);
+            host_phase const phase = s.host(r.host).phase;
+            REQUIRE((phase == host_phase::up || phase == host_phase::draining));
             hosts.insert(r.host);
         }
         REQUIRE(hosts.size() == v.replicas.size());

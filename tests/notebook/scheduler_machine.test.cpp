@@ -142,7 +142,7 @@ class draws {
         case 1:
             return joins(one_in(40) ? gpu::host_count_max : number(6), gpu::uniform_host(one_in(3) ? 2 : 4), now);
         case 2:
-            return loses(number(8), now);
+            return one_in(2) ? loses(number(8), now) : drains(number(8), !one_in(3), now);
         case 3:
         case 4:
             return opens("kernel " + std::to_string(number(7)), one_in(40) ? 65 : number(5), now);
@@ -192,6 +192,32 @@ TEST_CASE("scheduler_machine: hosts join, are there already, turn out to be othe
     CHECK(run(m, loses(5)) == said{done});
     CHECK(run(m, loses(5)) == said{repeated});
     CHECK(m.state().up_count() == 2);
+    check_rules(m);
+}
+
+TEST_CASE("scheduler_machine: a host that is drained is left by one replica after the other, and then given up") {
+    standing_machine m = new_machine();
+    for (std::uint32_t h = 0; h < 3; ++h) {
+        REQUIRE(run(m, joins(h, gpu::uniform_host())).outcome == done);
+    }
+    REQUIRE(run(m, opens("a", 4)).outcome == done);
+    for (std::uint32_t r = 0; r < 3; ++r) {
+        REQUIRE(run(m, readies(0, 1, r)).outcome == done);
+    }
+    CHECK(run(m, drains(9)) == said{stale});
+    CHECK(run(m, drains(1, false)) == said{repeated});
+    CHECK(run(m, drains(1)) == said{done});
+    CHECK(run(m, drains(1)) == said{repeated});
+    CHECK(m.state().kernel(kernel_id{0}).lives_on(gpu::host_id{1})); // there is no other host
+    REQUIRE(run(m, joins(3, gpu::uniform_host())).outcome == done);
+    CHECK(m.state().kernel(kernel_id{0}).lives_on(gpu::host_id{3}));
+    CHECK(m.state().kernel(kernel_id{0}).lives_on(gpu::host_id{1})); // until the new one has the state
+    REQUIRE(run(m, readies(0, 1, 3)).outcome == done);
+    CHECK_FALSE(m.state().kernel(kernel_id{0}).lives_on(gpu::host_id{1}));
+    CHECK(m.state().host(gpu::host_id{1}).phase == host_phase::absent);
+    CHECK(run(m, drains(2)) == said{done});
+    CHECK(run(m, drains(2, false)) == said{done}); // kept after all
+    CHECK(m.state().up_count() == 3);
     check_rules(m);
 }
 

@@ -426,6 +426,22 @@ def case_proxy_killed(cluster):
     wait_until(lambda: all(gone(p) for p in pids))  # the cluster closes what has no proxy
 
 
+def case_drain(cluster):
+    with Kernel() as k:
+        k.run("x = [1, 2]")
+        wait_until_ready(cluster, k)
+        for _ in range(2):  # the executor's host first, then whoever took over
+            host = host_of(cluster, where(k))
+            drained = subprocess.run([cluster.program, "notebook", "drain", "--nodes", cluster.nodes, str(host)],
+                                     capture_output=True, text=True)
+            assert drained.returncode == 0 and "holds nothing" in drained.stdout, drained
+            assert value(k, "x") == "[1, 2]"
+            assert cluster.interpreters(host) == []
+            cluster.kill(host)
+            cluster.start(host)
+            wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
+
+
 def case_leader_killed(cluster):
     with Kernel() as k:
         k.run("x = 5")
@@ -456,7 +472,7 @@ def main():
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         case = globals()[f"case_{name}"]
         if len(sys.argv) > 3:
-            options = ["--host-timeout", "1s", *OPTIONS.get(name, [])]
+            options = ["--host-timeout", "1s", "--warm", "0", *OPTIONS.get(name, [])]
             with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options) as cluster:
                 cluster.install("--gpus", "8")
                 case(cluster) if case.__code__.co_argcount else case()

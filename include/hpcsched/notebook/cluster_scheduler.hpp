@@ -39,6 +39,11 @@ struct host_ready {
 struct host_lost {
     gpu::host_id host{};
 };
+/// A host is to be emptied, or is to be used again; for schedulers that can empty one on demand.
+struct host_draining {
+    gpu::host_id host{};
+    bool draining = true;
+};
 /// A container that was asked for by `prewarm` is up.
 struct container_warm {
     gpu::host_id host{};
@@ -159,6 +164,9 @@ concept wakes_up = schedules_after<S, scheduler_woken>;
 /// Not part of cluster_scheduler: takes cells back.
 template <class S>
 concept withdraws_cells = schedules_after<S, cell_withdrawn>;
+/// Not part of cluster_scheduler: empties hosts on demand.
+template <class S>
+concept drains_hosts = schedules_after<S, host_draining>;
 
 } // namespace detail
 

@@ -89,6 +89,18 @@ class replicated_cluster {
         progress(now, out);
         settle(now, out);
     }
+    /// Its replicas move away as there is room elsewhere, and then it is released. Nothing happens to one that is not
+    /// up.
+    void handle(host_draining const& e, time_point now, cluster_command_sink& out) {
+        host_phase const phase = state_.host(e.host).phase;
+        if (e.draining && phase == host_phase::up) {
+            state_.drain(e.host);
+        } else if (!e.draining && phase == host_phase::draining) {
+            state_.undrain(e.host);
+            progress(now, out);
+        }
+        settle(now, out);
+    }
     void handle(container_warm const& e, time_point /*now*/, cluster_command_sink& /*out*/) {
         state_.warm_is_up(e.host);
     }

@@ -120,6 +120,11 @@ class scheduler_machine {
     static void lose_host(gpu::host_id id, time_point now, byte_buffer& out) {
         begin(operation::lose_host, now, {id.value}, out);
     }
+    /// A host is to be emptied and then given up, or, where not `draining`, kept after all; it joins anew once it is
+    /// gone. `repeated` where it is so already, `stale` where there is no such host.
+    static void drain_host(gpu::host_id id, bool draining, time_point now, byte_buffer& out) {
+        begin(operation::drain_host, now, {id.value, draining ? 1U : 0U}, out);
+    }
     /// Opens a kernel under the lowest number that is free. `repeated` where a kernel of that name is open, whatever
     /// it was said to need; refused where a lease can never have so many devices.
     /// \param name  1 .. name_bytes_max bytes
@@ -312,6 +317,7 @@ class scheduler_machine {
         finish_cell,
         replica_is_ready,
         wake,
+        drain_host,
     };
 
     static constexpr time_point time_max{duration{std::int64_t{1} << 62U}}; // an interval can be added
@@ -360,6 +366,11 @@ class scheduler_machine {
         case operation::lose_host: {
             gpu::host_id const id = image::take_host(in);
             return whole(in) ? answer{lose(id, now)} : answer{};
+        }
+        case operation::drain_host: {
+            gpu::host_id const id = image::take_host(in);
+            bool const draining = image::take_flag(in);
+            return whole(in) ? answer{drain(id, draining, now)} : answer{};
         }
         case operation::open_kernel: {
             auto const gpus = image::take<std::uint32_t>(in);
@@ -427,6 +438,23 @@ class scheduler_machine {
         }
         deliver(host_lost{id}, now);
         return scheduler_outcome::done;
+    }
+
+    scheduler_outcome drain(gpu::host_id id, bool draining, time_point now) {
+        auto const hosts = state().hosts();
+        host_phase const phase = id.value < hosts.size() ? hosts[id.value].phase : host_phase::absent;
+        if (phase != host_phase::up && phase != host_phase::draining) {
+            return scheduler_outcome::stale;
+        }
+        if ((phase == host_phase::draining) == draining) {
+            return scheduler_outcome::repeated;
+        }
+        if constexpr (detail::drains_hosts<Scheduler>) {
+            deliver(host_draining{id, draining}, now);
+            return scheduler_outcome::done;
+        } else {
+            return scheduler_outcome::refused;
+        }
     }
 
     answer open(std::string name, std::uint32_t gpus, time_point now) {

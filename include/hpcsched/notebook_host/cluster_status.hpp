@@ -19,6 +19,7 @@ struct host_status {
     std::uint32_t node = 0;
     std::string address{};
     bool up = false;
+    bool draining = false; ///< what lives there moves away
     std::uint32_t gpus = 0;
     std::uint32_t gpus_free = 0;
     double gpus_subscribed = 0; ///< what the kernels with a replica there may ask for, together
@@ -52,6 +53,11 @@ struct cluster_status {
 /// Asks the hosts, one after the other, until one answers.
 /// \error nobody answers
 [[nodiscard]] result<cluster_status> ask_status(raft_asio::client_config const& cluster);
+
+/// Asks host `node` to be emptied, or, where not `draining`, to be used again. What lives there moves as there is room
+/// elsewhere: `ask_status` shows how far it is.
+/// \error the host is none of the cluster's, or does not answer
+[[nodiscard]] result<void> ask_drain(raft_asio::client_config const& cluster, std::uint32_t node, bool draining);
 
 } // namespace hpcsched::notebook_host
 

@@ -28,6 +28,7 @@ struct kernel_host_config {
     /// The program of a replica; "{connection_file}" and "{folder}" stand for the file and the folder that are made for
     /// it, in which hpcsched_kernel.py is.
     std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel.py", "-f", "{connection_file}"};
+    std::size_t warm = 1;                             ///< interpreters that are started ahead, for kernels to come
     duration host_limit = std::chrono::seconds{5};    ///< a host that cannot be reached for so long is lost
     duration orphan_limit = std::chrono::minutes{10}; ///< a kernel without a proxy for so long is closed
     std::function<void(std::string const&)> say{};    ///< one line for each notable event
