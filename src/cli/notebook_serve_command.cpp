@@ -2,6 +2,7 @@
 #include <hpcsched/notebook_host/kernel_host.hpp>
 #include <hpcsched/raft_asio/node.hpp>
 
+#include "access_token.hpp"
 #include "commands.hpp"
 #include "ending_signals.hpp"
 #include "failure.hpp"
@@ -73,6 +74,8 @@ exit_code serve(arguments const& given) {
         or_fail(parse_duration(given.one("--host-timeout", "5s")), exit_code::usage, "--host-timeout: ");
     config.orphan_limit =
         or_fail(parse_duration(given.one("--orphan-timeout", "10min")), exit_code::usage, "--orphan-timeout: ");
+    config.page = given.one("--page");
+    config.page_token = token_of(given);
     bool const quiet = given.has("--quiet");
     config.say = [quiet](std::string const& line) {
         if (!quiet) {
@@ -84,7 +87,12 @@ exit_code serve(arguments const& given) {
     ending_signals const ends_by{loop};
     auto const host = or_fail(notebook_host::kernel_host::open(loop, std::move(config)), exit_code::failure);
     std::cout << "host " << node.network.self.value << " of cluster " << node.network.cluster_id << " listens on port "
-              << host->port() << std::endl;
+              << host->port();
+    if (host->page_port() != 0) {
+        std::string const page = given.one("--page");
+        std::cout << ", page at http://" << page.substr(0, page.rfind(':')) << ':' << host->page_port() << '/';
+    }
+    std::cout << std::endl;
     loop.run();
     if (!host->failure().empty()) {
         throw failure{exit_code::failure, host->failure()};
@@ -111,6 +119,8 @@ command_spec notebook_serve_command() {
     options.push_back({"--warm", "N", "interpreters that are started ahead, for kernels to come [default: 1]"});
     options.push_back({"--host-timeout", "TIME", "a host that cannot be reached for so long is lost [default: 5s]"});
     options.push_back({"--orphan-timeout", "TIME", "a kernel that no Jupyter is attached to ends [default: 10min]"});
+    options.push_back({"--page", "ADDRESS:PORT", "where to show the cluster as a page, as in 127.0.0.1:7180"});
+    append_token_options(options, "Options");
     options.push_back({"-q,--quiet", "", "say nothing of connections, hosts and kernels"});
     return {.name = "serve",
             .description = "Run one host of a cluster that keeps notebook kernels in replicas",

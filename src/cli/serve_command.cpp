@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/faas_host/server.hpp>
 
+#include "access_token.hpp"
 #include "attached.hpp"
 #include "commands.hpp"
 #include "serve_functions.hpp"
@@ -77,24 +78,6 @@ class attached_workers final : public faas_host::worker_steering {
     std::unique_ptr<attached> attached_;
 };
 
-std::string token_of(arguments const& given) {
-    if (!given.has("--token-file")) {
-        return given.one("--token");
-    }
-    if (given.has("--token")) {
-        throw failure{exit_code::usage, "--token and --token-file both name a token: give one of them"};
-    }
-    std::string const path = given.one("--token-file");
-    std::ifstream file{path};
-    std::string token;
-    if (!std::getline(file, token) || token.empty()) {
-        throw failure{exit_code::usage, "--token-file: '" + path + "' " +
-                                            (file.is_open() ? "has an empty first line: write the token there"
-                                                            : std::string{"cannot be read: "} + std::strerror(errno))};
-    }
-    return token;
-}
-
 /// A connection takes a descriptor, a worker some; the usual limit of 1,024 is soon reached.
 void allow_many_descriptors() {
     rlimit limit{};
@@ -170,21 +153,19 @@ command_spec serve_command() {
          "how long a worker stays warm; also 'forever' or 'hybrid', which learns it\n"
          "[default: 10min]",
          each, value_completion::one_of({"hybrid", "forever"})},
-        {"--listen", "ADDRESS:PORT", "where clients come [default: 127.0.0.1:9000, this machine only]", how},
-        {"--token", "TOKEN",
-         "clients send it as 'Authorization: Bearer TOKEN'; who may list this machine's\n"
-         "processes can read it, unlike that of a file",
-         how},
-        {"--token-file", "FILE", "the token is its first line", how, value_completion::file()},
-        {"--max-body", "SIZE", "of an event or an answer [default: 6MiB]", how},
-        {"-p,--policy", "NAME", "serpt, sfs, alps, alps-nice, eevdf: leave all alone, or none [default: serpt]", how,
-         value_completion::one_of(policies())},
-        {"--backend", "NAME",
-         "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n[default: the best that "
-         "works here]",
-         how, value_completion::one_of(attachable_backends())},
-        {"--drain", "DURATION", "how long what runs at the end may take, before it is killed [default: 30s]", how},
-        {"-q,--quiet", "", "do not print the line at the start", how}};
+        {"--listen", "ADDRESS:PORT", "where clients come [default: 127.0.0.1:9000, this machine only]", how}};
+    append_token_options(options, how);
+    options.insert(
+        options.end(),
+        {{"--max-body", "SIZE", "of an event or an answer [default: 6MiB]", how},
+         {"-p,--policy", "NAME", "serpt, sfs, alps, alps-nice, eevdf: leave all alone, or none [default: serpt]", how,
+          value_completion::one_of(policies())},
+         {"--backend", "NAME",
+          "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n[default: the best that "
+          "works here]",
+          how, value_completion::one_of(attachable_backends())},
+         {"--drain", "DURATION", "how long what runs at the end may take, before it is killed [default: 30s]", how},
+         {"-q,--quiet", "", "do not print the line at the start", how}});
     return {.name = "serve",
             .description = "Serve functions to clients of AWS Lambda, with workers that a policy steers",
             .details = details,

@@ -81,8 +81,14 @@ def _register(uid, obj):
 
 
 def _make(uid, factory, *args):
-    """What factory makes of args and of the object that has this uid already (or None)."""
-    obj = factory(_objects.get(uid) if uid else None, *args)
+    """What factory makes of args and of the object that has this uid already (or None).
+
+    An output is a copy of what was: what it holds that is here already stays as it is."""
+    known = _objects.get(uid) if uid else None
+    if known is not None and _here.copying:
+        _here.kept.add(id(known))
+        return known
+    obj = factory(known, *args)
     if uid:
         _register(uid, obj)
         _here.held.append(obj)
@@ -104,20 +110,13 @@ def _unwrapped(attribute):
     return attribute.__func__ if isinstance(attribute, (classmethod, staticmethod)) else attribute
 
 
-def _attribute(cls, *path):
-    """A class or function in a class, as it was defined there."""
-    for name in path:
-        cls = _unwrapped(vars(cls)[name])
-    return cls
-
-
 def _call(known, factory, args):
     return factory(*args) if known is None else known
 
 
 def _function(known, code, where, name, cells):
     """where: None for the user's namespace, the name of a module, or a namespace that exec had."""
-    if known is not None:
+    if known is not None and known.__code__.co_freevars == code.co_freevars:
         known.__code__ = code
         return known
     if where is None:
@@ -128,6 +127,8 @@ def _function(known, code, where, name, cells):
 
 
 def _function_set(function, state):
+    if id(function) in _here.kept:
+        return
     attributes, used, own = state
     function.__globals__.update(used)
     for name, value in attributes.items():
@@ -164,6 +165,8 @@ def _class(known, meta, name, bases, body):
 
 
 def _class_set(cls, state):
+    if id(cls) in _here.kept:
+        return
     body, registered = state
     for name in set(_class_body(cls)) - set(body):
         type.__delattr__(cls, name)
@@ -240,10 +243,15 @@ def _is_static(cls):
     return not cls.__flags__ & (1 << 9)  # Py_TPFLAGS_HEAPTYPE: the interpreter's and extensions' own have it not
 
 
+def _has_cells(function):
+    """Whether it has variables of its own that others may share; the __class__ of super() is none."""
+    return function.__code__.co_freevars not in ((), ("__class__",))
+
+
 def _has_identity(obj):
     """Whether values refer to obj by its name and uid: classes, and functions without a state that others share."""
     if isinstance(obj, types.FunctionType):
-        return obj.__closure__ is None and not _importable(obj)
+        return not _has_cells(obj) and not _importable(obj)
     if isinstance(obj, type):
         return not _is_static(obj) and not _importable(obj)
     return isinstance(obj, (functools._lru_cache_wrapper, typing.NewType)) and not _importable(obj)
@@ -379,19 +387,11 @@ class _Pickler(cloudpickle.CloudPickler):
 
     def referred(self, obj):
         """A reference to what has a name outside of this pickle; None for what has not."""
-        named = self.replica.named
-        name = named.get(id(obj))
-        if name and name not in self.names:
-            self.refs.add(name)
-            return _ref, (_uid(obj), name)
-        root, *path = obj.__qualname__.split(".") if hasattr(obj, "__qualname__") else ("",)
-        cls = self.replica.identities.get(root)
-        if path and isinstance(cls, type) and named[id(cls)] not in self.names:
-            try:
-                return (_attribute, (cls, *path)) if _attribute(cls, *path) is obj else None
-            except (KeyError, TypeError):
-                return None
-        return None
+        name = self.replica.named.get(id(obj))
+        if name is None or name in self.names:
+            return None
+        self.refs.add(name)
+        return _ref, (_uid(obj), name)
 
     def own(self, obj, factory, *args):
         self.owned[id(obj)] = obj
@@ -412,8 +412,8 @@ class _Pickler(cloudpickle.CloudPickler):
             used = {name: space[name] for name in sorted(names) if name in space}
         attributes = {name: getattr(obj, name) for name in _FUNCTION if hasattr(obj, name)}
         state = attributes, used, vars(obj)
-        if obj.__closure__ is None:
-            made = self.own(obj, _function, code, where, obj.__name__, None)
+        if not _has_cells(obj):
+            made = self.own(obj, _function, code, where, obj.__name__, obj.__closure__)
         else:
             self.owned[id(obj)] = obj
             made = _make, (None, _function, code, where, obj.__name__, obj.__closure__)
@@ -495,7 +495,7 @@ class Value:
         first = values[0]
         self.kind = (Value.OTHER if len(values) > 1 else Value.MODULE if isinstance(first, types.ModuleType)
                      else Value.DEFINITION if _has_identity(first) else Value.OTHER)
-        self.refs = self.reach = self.owned = frozenset()
+        self.refs = self.reach = frozenset()
         self.blind, self.pickler = False, None
         if len(names) == 1 and type(first) in _ATOMS and type(first) is not types.ModuleType:
             self.parts = self.packed([pickle.dumps(first, 5)], [])
@@ -519,7 +519,7 @@ class Value:
             if twice <= shared:
                 break
             shared |= twice  # these arrays are views of one: again, as views
-        self.refs, self.reach, self.owned, self.blind, self.pickler = p.refs, p.reach | p.refs, p.owned.keys(), p.blind, p
+        self.refs, self.reach, self.blind, self.pickler = p.refs, p.reach | p.refs, p.blind, p
         self.parts = self.packed(p.parts, [b.raw() for b in p.buffers])
 
     def packed(self, stream, buffers):
@@ -579,7 +579,6 @@ class Value:
     def settled(self):
         """Lets go of the objects: from now on this is a record of what the others have."""
         self.hashed()
-        self.owned = frozenset(self.owned)
         self.parts = self.pickler = None
         return self
 
@@ -642,7 +641,7 @@ def _compiled(source, mode="exec"):
 def _mark(obj):
     """What an unchanged class or function still consists of, the same objects; None where this needs a pickle."""
     if isinstance(obj, types.FunctionType):
-        if obj.__closure__ or obj.__dict__ or obj.__kwdefaults__:
+        if _has_cells(obj) or obj.__dict__ or obj.__kwdefaults__:
             return None
         if obj.__defaults__ and not all(type(v) in _ATOMS for v in obj.__defaults__):
             return None
@@ -835,6 +834,7 @@ class Replica:
         self.callbacks = {event: len(found) for event, found in shell.events.callbacks.items()}
         self.threads = set(threading.enumerate())
         self.held = []  # what is loaded, until all is: values refer to it
+        self.copying, self.kept = False, set()  # whether an output is loaded; ids of what it found here
         self.pending = {}  # name -> the load of its value, while installing
         self.later = False  # whether code of the user's runs between the cells
         self.forget()
@@ -906,7 +906,7 @@ class Replica:
 
     def identify(self, names):
         """Notes which of the names are of classes and functions, and returns the names whose values refer to one that
-        had such a name, or hold one that has it now."""
+        had such a name."""
         changed = set()
         for name in names:
             obj, old = self.ns.get(name), self.identities.get(name)
@@ -928,9 +928,7 @@ class Replica:
             self.named = named
         if not changed:
             return ()
-        now = {id(self.identities[name]) for name in changed & self.identities.keys()}
-        found = [name for key, v in self.state.items() if v and (v.refs & changed or v.owned & now)
-                 for name in self.members(key)]
+        found = [name for key, v in self.state.items() if v and v.refs & changed for name in self.members(key)]
         for name in found:
             self.marks.pop(name, None)
         return found
@@ -1285,11 +1283,10 @@ class Replica:
 
     @staticmethod
     def rank(entry):
-        """Modules first, then classes and functions, outputs, variables: for those that come late, the others are
-        there, and of what an output and a variable both hold a copy of the variable's counts."""
+        """Modules first, then classes and functions, variables, outputs: what they refer to is there, mostly."""
         key, payload = entry
         kind = Value.OTHER if isinstance(payload, str) or len(payload) < 5 else memoryview(payload).cast("B")[4]
-        return kind, not key.startswith("Out["), key
+        return key.startswith("Out["), kind, key
 
     def load_name(self, name):
         """Loads the value that has name in it, if it is still to be loaded."""
@@ -1299,6 +1296,8 @@ class Replica:
         names = self.members(key)
         for n in names:
             self.pending.pop(n, None)
+        before = self.copying, self.kept
+        self.copying, self.kept = key.startswith("Out["), set()
         try:
             if isinstance(payload, str):
                 if self.store is None:
@@ -1314,6 +1313,8 @@ class Replica:
         else:
             self.loaded.add(key)
             self.failures.pop(key, None)
+        finally:
+            self.copying, self.kept = before
 
     def bind(self, name, value):
         if name.endswith("]"):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "interpreter_pool.hpp"
 
-#include "kernel_module.hpp"
+#include "assets.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,7 +23,7 @@ interpreter_pool::interpreter_pool(raft_asio::event_loop& loop, zmq::context_t& 
 
 result<std::unique_ptr<interpreter>> interpreter_pool::start(interpreter::on_message heard, interpreter::on_end ended) {
     std::array<std::pair<std::string, std::string>, 1> const files{
-        std::pair{std::string{"hpcsched_kernel.py"}, kernel_module_text()}};
+        std::pair{std::string{"hpcsched_kernel.py"}, text_of(kernel_module())}};
     return interpreter::start(loop_, sockets_, words_, files, std::move(heard), std::move(ended));
 }
 

@@ -7,12 +7,14 @@
 #include "host_machine.hpp"
 #include "host_protocol.hpp"
 #include "hosted_kernel.hpp"
+#include "status_page.hpp"
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <future>
 #include <map>
 #include <optional>
 #include <set>
@@ -80,6 +82,19 @@ class kernel_host::state {
     }
 
     [[nodiscard]] host_node& node() noexcept { return *node_; }
+    [[nodiscard]] std::uint16_t page_port() const noexcept { return page_ ? page_->port() : std::uint16_t{0}; }
+
+    result<void> open_page() {
+        if (config_.page.empty()) {
+            return {};
+        }
+        auto made = status_page::open(config_.page, config_.page_token, [this] { return status_for_page(); });
+        if (!made) {
+            return made.error();
+        }
+        page_ = std::move(*made);
+        return {};
+    }
 
   private:
     struct attachment {
@@ -447,6 +462,15 @@ class kernel_host::state {
         }
     }
 
+    // On the page's thread.
+    [[nodiscard]] std::string status_for_page() {
+        auto const told = std::make_shared<std::promise<std::string>>();
+        auto text = told->get_future();
+        loop_.post([this, told] { told->set_value(status()); });
+        constexpr auto limit = std::chrono::seconds{2}; // the loop may have ended
+        return text.wait_for(limit) == std::future_status::ready ? text.get() : "{}";
+    }
+
     // What this host knows of the cluster, and has: one JSON object. Hosts and kernels are the cluster's, as far as
     // this host has heard.
     [[nodiscard]] std::string status() {
@@ -538,6 +562,7 @@ class kernel_host::state {
     time_point wake_asked_{};
     bool will_reconcile_ = false;
     bool draining_ = false; // by an operator's wish, until this process ends
+    std::unique_ptr<status_page> page_;
 };
 
 kernel_host::kernel_host(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
@@ -570,8 +595,15 @@ result<std::unique_ptr<kernel_host>> kernel_host::open(event_loop& loop, kernel_
     if (auto const opened = (*made)->open_group(cluster_group, founders); !opened) {
         return opened.error();
     }
-    return std::unique_ptr<kernel_host>{
-        new kernel_host{std::make_unique<state>(loop, std::move(config), std::move(*made))}};
+    auto opened = std::make_unique<state>(loop, std::move(config), std::move(*made));
+    if (auto const page = opened->open_page(); !page) {
+        return page.error();
+    }
+    return std::unique_ptr<kernel_host>{new kernel_host{std::move(opened)}};
+}
+
+std::uint16_t kernel_host::page_port() const noexcept {
+    return state_->page_port();
 }
 
 std::uint16_t kernel_host::port() const noexcept {

@@ -36,7 +36,9 @@ class Cluster:
              "--gpus", str(self.gpus), "--python", sys.executable, *self.options],
             stdout=subprocess.PIPE, stderr=log)
         log.close()
-        assert self.hosts[i].stdout.readline().startswith(b"host"), self.log(i)
+        said = self.hosts[i].stdout.readline().decode()
+        assert said.startswith("host"), self.log(i)
+        self.page = said.split()[-1]  # where there is one
 
     def log(self, i):
         with open(os.path.join(self.folder, f"host{i}.log"), encoding="utf-8") as file:

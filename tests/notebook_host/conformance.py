@@ -9,11 +9,14 @@ Exits 0 where the case holds, 77 where Debian's Jupyter packages are missing, el
 """
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 try:
     import nbclient
@@ -442,6 +445,46 @@ def case_drain(cluster):
             wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
 
 
+def case_page(cluster):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not browser:
+        print("no Chromium on this machine: apt-get install chromium")
+        sys.exit(77)
+    with Kernel() as k:
+        request = k.client.execute("%gpu 2\nimport time; time.sleep(20)")
+        wait_until(lambda: any(kernel.get("leased_cell") for kernel in cluster.status()["kernels"]))
+        dom = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr",
+             "--disable-background-networking", "--virtual-time-budget=5000",
+             "--user-data-dir=" + os.path.join(cluster.folder, "profile"), "--dump-dom", cluster.page],
+            capture_output=True, text=True, timeout=120)
+        assert "CONSOLE" not in dom.stderr, dom.stderr
+        assert "3 of 3 hosts, 1 kernels, 2 of 24 GPUs leased" in dom.stdout, dom.stdout
+        assert dom.stdout.count('class="leased"') == 2 and "with GPU 0, 1" in dom.stdout, dom.stdout
+        k.manager.interrupt_kernel()
+        k.reply_to(request)
+    # Who has no token sees nothing; a page for other machines without one is refused.
+    with urllib.request.urlopen(cluster.page) as answer:
+        assert b"<title>hpcsched notebook" in answer.read()
+    refused = subprocess.run([cluster.program, "notebook", "serve", "--id", "1", "--nodes", cluster.nodes, "--data",
+                              os.path.join(cluster.folder, "other"), "--page", "0.0.0.0:0", "--listen", "127.0.0.1:0"],
+                             capture_output=True, text=True)
+    assert refused.returncode == 1 and "needs a token" in refused.stderr, refused
+
+
+def case_page_with_token(cluster):
+    def status(**headers):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(cluster.page + "status", headers=headers)) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
+
+    assert status() == 401
+    assert status(Authorization="Bearer wrong") == 403
+    assert status(Authorization="Bearer open sesame") == 200
+
+
 def case_leader_killed(cluster):
     with Kernel() as k:
         k.run("x = 5")
@@ -462,7 +505,8 @@ def wait_until_ready(cluster, k):
                and all(len(kernel["replicas"]) == 3 for kernel in cluster.status()["kernels"]))
 
 
-OPTIONS = {"proxy_killed": ["--orphan-timeout", "1s"]}
+OPTIONS = {"proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
+           "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"]}
 
 
 def main():

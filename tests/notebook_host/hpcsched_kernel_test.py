@@ -891,15 +891,15 @@ class Deltas(Replicas):
         self.assertEqual(self.result("a, In"), "(1, ['', 'a = 1', 'a, In'])")
 
     def test_threads_and_tasks_that_go_on(self):
-        self.run_cell("import threading, asyncio\nl, go, done = [], threading.Event, None\n"
-                      "def work(e, d):\n    e.wait(); l.append(1); d.set()\n"
-                      "events = [go(), go()]; t = threading.Thread(target=work, args=events); t.start()")
-        self.assertEqual(self.run_cell("x = 1", same=True).error, None)
-        ran = self.run_cell("events[0].set(); events[1].wait(); t.join()", same=True)
+        self.run_cell("import threading, os, asyncio\nl = []; (r, w), (r2, w2) = os.pipe(), os.pipe()\n"
+                      "def work():\n    os.read(r, 1); l.append(1); os.write(w2, b'.'); os.read(r, 1)\n"
+                      "t = threading.Thread(target=work); t.start()")
+        ran = self.run_cell("os.write(w, b'.'), os.read(r2, 1)", same=True)
         self.assertIn("l", ran.changed)
+        self.run_cell("os.write(w, b'.'); t.join(); t = None", same=True)
         self.run_cell("async def later():\n    await asyncio.sleep(0)\n    l.append(2)\n"
                       "task = asyncio.create_task(later())", same=True)
-        self.run_cell("await asyncio.sleep(0.01)", same=True)
+        self.run_cell("for n in range(5): await asyncio.sleep(0)", same=True)
         self.assertEqual(self.result("l"), "[1, 2]")
 
     def test_callbacks_of_ipython(self):
@@ -931,6 +931,16 @@ class Deltas(Replicas):
                          "  'class C:\\n    v = 1\\nc = C(); a = [c]; n = 2',\n  'n + 1',\n"
                          "  \"n, a[0] is c, type(c) is C, C.v, hasattr(C, 'w'), vars(c), 'own' in dir(), callable(open), _, "
                          "Out, In\"])")
+
+    def test_replace_prefers_the_newest_of_copies(self):
+        self.run_cell("fs = [lambda: 1, lambda: 2]; fs")  # Out[1] is a copy that has the functions itself
+        self.run_cell("f = fs[0]; f.mark = 5; fs[1].mark = 6")
+        self.run_cell("class C: pass\nc = C(); c")
+        self.run_cell("class C: pass\ntype(c).mark = 7")
+        for k in self.kernels:
+            self.assertEqual(k.install(self.log.whole(), replace=True), [])
+        self.assertEqual(self.result("f.mark, fs[1].mark, fs[0] is f, c.mark, type(c) is C, Out[1][0] is f"),
+                         "(5, 6, True, 7, False, True)")
 
     def test_what_cannot_be_installed_is_named_and_alone(self):
         one, other = self.kernels

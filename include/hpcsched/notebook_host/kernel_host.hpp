@@ -31,7 +31,9 @@ struct kernel_host_config {
     std::size_t warm = 1;                             ///< interpreters that are started ahead, for kernels to come
     duration host_limit = std::chrono::seconds{5};    ///< a host that cannot be reached for so long is lost
     duration orphan_limit = std::chrono::minutes{10}; ///< a kernel without a proxy for so long is closed
-    std::function<void(std::string const&)> say{};    ///< one line for each notable event
+    std::string page{};                               ///< "ADDRESS:PORT" of a page that shows the cluster; empty: none
+    std::string page_token{};                      ///< what the page asks for; needed where other machines can reach it
+    std::function<void(std::string const&)> say{}; ///< one line for each notable event
 };
 
 /// One host of a cluster of replicated notebook kernels: a Raft node whose groups keep the cluster's scheduler and the
@@ -57,6 +59,8 @@ class kernel_host {
 
     /// The port it listens on.
     [[nodiscard]] std::uint16_t port() const noexcept;
+    /// The port of the page; 0: there is none.
+    [[nodiscard]] std::uint16_t page_port() const noexcept;
     /// Why it has stopped for good; empty while it works.
     [[nodiscard]] std::string const& failure() const noexcept;
 

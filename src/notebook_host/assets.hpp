@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HPCSCHED_SRC_NOTEBOOK_HOST_KERNEL_MODULE_HPP
-#define HPCSCHED_SRC_NOTEBOOK_HOST_KERNEL_MODULE_HPP
+#ifndef HPCSCHED_SRC_NOTEBOOK_HOST_ASSETS_HPP
+#define HPCSCHED_SRC_NOTEBOOK_HOST_ASSETS_HPP
 
 #include <span>
 #include <string>
@@ -14,9 +14,12 @@ using asset = std::span<std::string_view const>;
 /// hpcsched_kernel.py: what makes a stock ipykernel say what a cell changed, and take over what others changed.
 [[nodiscard]] asset kernel_module() noexcept;
 
-[[nodiscard]] inline std::string kernel_module_text() {
+/// page/status.html: shows `GET /status`, as often as a second, and loads nothing else.
+[[nodiscard]] asset status_html() noexcept;
+
+[[nodiscard]] inline std::string text_of(asset file) {
     std::string text;
-    for (std::string_view const piece : kernel_module()) {
+    for (std::string_view const piece : file) {
         text += piece;
     }
     return text;

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_NOTEBOOK_HOST_CHUNKING_HPP
+#define HPCSCHED_NOTEBOOK_HOST_CHUNKING_HPP
+
+#include <hpcsched/core/result.hpp>
+#include <hpcsched/notebook_host/chunk_store.hpp>
+
+#include "object_list.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hpcsched::notebook_host {
+
+// What the forms of a store share.
+
+using byte_parts = std::span<std::span<std::byte const> const>;
+
+/// SHA-256 of the parts, one after the other.
+[[nodiscard]] chunk_digest sha256(byte_parts parts);
+[[nodiscard]] chunk_digest sha256(std::span<std::byte const> bytes);
+
+/// 64 hexadecimal digits.
+[[nodiscard]] std::string hexadecimal(chunk_digest const& digest);
+/// Nothing where the text is no name that `hexadecimal` makes.
+[[nodiscard]] std::optional<chunk_digest> digest_of(std::string_view text);
+
+/// An object, cut into chunks that are not copied; borrows its bytes.
+class cut_object {
+  public:
+    explicit cut_object(byte_parts parts);
+
+    [[nodiscard]] std::size_t chunk_count() const noexcept { return ends_.size(); }
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    /// The bytes of a chunk: none of the pieces is empty.
+    [[nodiscard]] byte_parts pieces(std::size_t chunk) const noexcept {
+        std::size_t const begin = chunk == 0 ? 0 : ends_[chunk - 1];
+        return std::span{pieces_}.subspan(begin, ends_[chunk] - begin);
+    }
+
+  private:
+    std::vector<std::span<std::byte const>> pieces_;
+    std::vector<std::size_t> ends_; ///< of the pieces of each chunk
+    std::uint64_t size_ = 0;
+};
+
+/// Calls `work(begin, end)` for runs of at most `run` of 0 .. count - 1, in order, by this thread and, where there is
+/// more than one run, another. After a failure no run begins.
+/// \error the first that `work` returned
+[[nodiscard]] result<void> by_two(std::size_t count, std::size_t run,
+                                  std::function<result<void>(std::size_t begin, std::size_t end)> const& work);
+
+/// Calls `store_all` again as long as a call takes so long that a collector might take what came first for old; it
+/// marks what is there as used.
+[[nodiscard]] result<void> until_fresh(std::function<result<void>()> const& store_all);
+
+/// The digests of what is to stay, for looking up.
+class digest_set {
+  public:
+    digest_set() = default;
+    explicit digest_set(std::span<chunk_digest const> digests);
+
+    void add(chunk_digest const& digest) { digests_.push_back(digest); }
+    void add_chunks_of(object_list const& object);
+    /// To be called after the last `add`.
+    void sort();
+    [[nodiscard]] bool contains(chunk_digest const& digest) const;
+
+  private:
+    std::vector<chunk_digest> digests_;
+};
+
+/// The list of an object, or why there is none that anybody could ever read.
+struct found_list {
+    std::optional<object_list> list;
+    std::string why; ///< where there is none
+};
+
+/// \param bytes  that the store has under the object's name; they may be damaged
+/// \error the list is sound, but not for this program
+[[nodiscard]] result<found_list> check_list(chunk_digest const& object, std::span<std::byte const> bytes);
+
+/// \error `why`, where there is no list
+[[nodiscard]] result<object_list> list_or_error(result<found_list> found);
+
+/// Where the chunks of an object begin in it, and its end.
+[[nodiscard]] std::vector<std::uint64_t> offsets_of(object_list const& object);
+
+/// Whether `into` fits the object.
+/// \error it does not
+[[nodiscard]] result<void> fits(object_list const& object, std::size_t into_size);
+
+} // namespace hpcsched::notebook_host
+
+#endif
