@@ -295,6 +295,23 @@ class kernel_host::state {
             }
             at = kernels_.erase(at);
         }
+        remove_closed(open, c->last_serial());
+    }
+
+    // What this host still has of kernels that are closed: it may have been away when they were.
+    void remove_closed(std::set<std::uint64_t> const& open, std::uint64_t last_serial) {
+        std::vector<raft::group_id> closed;
+        node_->each_group([&](raft::group_id group, host_node::server_type const&) {
+            std::uint64_t const serial = group.value - 1;
+            if (group != cluster_group && serial <= last_serial && !open.contains(serial)) {
+                closed.push_back(group);
+            }
+        });
+        for (raft::group_id const group : closed) {
+            if (auto const removed = node_->remove_group(group); !removed) {
+                say(removed.error().message);
+            }
+        }
     }
 
     void host(std::uint64_t serial, std::vector<gpu::host_id> const& founders) {

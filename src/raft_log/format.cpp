@@ -131,7 +131,7 @@ result<void> each_record(std::span<std::byte const> file, segment_key key, std::
         if (size == 0) {
             return error{"offset " + std::to_string(at) + ": a record is damaged"};
         }
-        if (r.kind < record_kind::entry || r.kind > record_kind::moved || r.entry > raft::entry_kind::omitted) {
+        if (r.kind < record_kind::entry || r.kind > record_kind::removed || r.entry > raft::entry_kind::omitted) {
             return error{"offset " + std::to_string(at) + ": a record of an unknown kind; use a newer hpcsched"};
         }
         if (auto visited = visit(r, at); !visited) {

@@ -27,6 +27,8 @@
 ///              2 state: node = vote, index = commit
 ///              3 founders: payload = encoded membership
 ///              4 moved entry: as it still is in the log, copied from a segment that is to go
+///              5 removed: nothing of the group counts that stands before, its snapshot included. Nobody needs this
+///                record when all that stands before is gone: it goes with its segment
 ///
 /// The seed of a checksum in a segment mixes its salt (random, from when the file was made), its number and the offset,
 /// so that no block passes that belongs elsewhere, into another file, or to an earlier use of the disk.
@@ -48,7 +50,7 @@ inline constexpr std::size_t header_bytes = 4096;
 inline constexpr std::size_t batch_header_bytes = 40;
 inline constexpr std::size_t record_header_bytes = 40;
 
-enum class record_kind : std::uint8_t { entry = 1, state = 2, founders = 3, moved = 4 };
+enum class record_kind : std::uint8_t { entry = 1, state = 2, founders = 3, moved = 4, removed = 5 };
 
 struct segment_header {
     std::uint32_t version = format_version;

@@ -56,6 +56,9 @@ std::vector<raft::group_id> journal::groups() const {
 result<void> journal::flush() {
     return core_->flush();
 }
+result<void> journal::remove_group(raft::group_id group) {
+    return core_->remove_group(group);
+}
 int journal::descriptor() const noexcept {
     return core_->descriptor();
 }

@@ -183,6 +183,28 @@ result<void> journal_core::write(group& g, raft::log_write const& w) {
     return {};
 }
 
+// Its snapshot stays until the removal is durable: without it, what the log still has would be no group.
+result<void> journal_core::remove_group(raft::group_id id) {
+    if (!failure_.empty()) {
+        return failure();
+    }
+    auto const at = groups_.find(id.value);
+    if (at == groups_.end()) {
+        return {};
+    }
+    group& g = *at->second;
+    HPCSCHED_ASSERT(!g.open);
+    batch& to = room(record_bytes(0));
+    release(add(to, {.kind = record_kind::removed, .group = id}), record_bytes(0));
+    release(g.state_at, record_bytes(0));
+    release(g.founders_at, record_bytes(g.founders.size()));
+    g.drop_from(g.first, [this](entry_place const& gone) { release(gone.at, gone.bytes()); });
+    std::erase_if(moving_, [&](moving const& m) { return m.who == &g; });
+    to.removed.push_back(std::move(at->second));
+    groups_.erase(at);
+    return {};
+}
+
 // --- the way to the disk ---
 
 result<void> journal_core::flush() {
@@ -253,6 +275,15 @@ result<void> journal_core::finish(result<void> const& outcome) {
                 w.who->durable = w.number;
                 to_notify_.push_back(w.who->id);
             }
+        }
+        for (auto const& gone : done.removed) {
+            // A file that stays, as the removal fails, is removed when the journal is opened next.
+            flusher_->later([files = files_.get(), id = gone->id, index = gone->snapshot.index] {
+                if (index != 0) {
+                    (void)files->remove(snapshot_name(id, index));
+                }
+                (void)files->remove(incoming_name(id));
+            });
         }
         sealed_ = done.record_count == 0;
         oldest_durable_ = done.oldest;

@@ -51,6 +51,7 @@ struct batch {
     std::uint32_t used = 0; ///< bytes of the buffer that are no padding; when closed
     block_buffer buffer;
     std::vector<batch_write> writes;
+    std::vector<std::unique_ptr<group>> removed; ///< kept until it is durable that they are
 };
 
 /// The journal itself. See journal.hpp for what it does, format.hpp for what it writes.
@@ -71,6 +72,7 @@ class journal_core {
     // --- of the journal ---
 
     [[nodiscard]] result<group_log> open_group(raft::group_id id, raft::membership const& founders);
+    [[nodiscard]] result<void> remove_group(raft::group_id id);
     [[nodiscard]] std::vector<raft::group_id> groups() const;
     [[nodiscard]] result<void> flush();
     [[nodiscard]] result<void> complete();

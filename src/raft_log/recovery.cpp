@@ -26,8 +26,14 @@ class replay {
     void set_limit(std::uint64_t count) noexcept { records_max_ = count; }
 
     [[nodiscard]] result<void> apply(record const& r, place at, std::uint64_t batch) {
+        if (r.kind == record_kind::removed) {
+            forget(r.group);
+            return {};
+        }
         group& g = group_of(r.group);
         switch (r.kind) {
+        case record_kind::removed:
+            break;
         case record_kind::state:
             g.term = r.term;
             g.voted_for = r.node;
@@ -63,6 +69,9 @@ class replay {
         return *slot;
     }
 
+    /// Files of snapshots whose groups were removed.
+    [[nodiscard]] std::vector<std::string> const& forgotten() const noexcept { return forgotten_; }
+
     /// Makes of what was collected what the groups hold.
     /// \param oldest  the lowest segment that is needed
     [[nodiscard]] result<void> finish(std::uint64_t oldest) {
@@ -75,6 +84,17 @@ class replay {
     }
 
   private:
+    void forget(raft::group_id id) {
+        auto const at = groups_.find(id.value);
+        if (at == groups_.end()) {
+            return;
+        }
+        if (at->second->snapshot.index != 0) {
+            forgotten_.push_back(snapshot_name(id, at->second->snapshot.index));
+        }
+        groups_.erase(at);
+    }
+
     // Segments go from the front, after what was needed of them has been copied to the end. So entries may come that
     // follow none, and those before them later, as `moved`.
     result<void> put(group& g, record const& r, place at) const {
@@ -148,6 +168,7 @@ class replay {
 
     group_table& groups_;
     std::uint64_t records_max_ = 0;
+    std::vector<std::string> forgotten_;
 };
 
 class scan {
@@ -178,6 +199,8 @@ class scan {
         if (auto finished = replay_.finish(out_.oldest); !finished) {
             return damage(files_, "", finished.error().message + mend);
         }
+        out_.snapshots_replaced.insert(out_.snapshots_replaced.end(), replay_.forgotten().begin(),
+                                       replay_.forgotten().end());
         out_.whose = owner_;
         return std::move(out_);
     }

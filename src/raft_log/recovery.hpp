@@ -43,7 +43,7 @@ struct recovered {
     std::vector<std::byte> last_batch; ///< the newest one as it is, to be written again
     std::uint64_t last_batch_at = 0;
     group_table groups;
-    std::vector<std::string> snapshots_replaced; ///< files that a newer snapshot has made useless
+    std::vector<std::string> snapshots_replaced; ///< files that a newer snapshot, or a removal, made useless
     std::vector<std::string> incoming;           ///< files of snapshots that have come in part
     std::vector<std::string> abandoned;          ///< files that were being made
     std::vector<std::string> remarks;

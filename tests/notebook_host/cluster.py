@@ -57,8 +57,10 @@ class Cluster:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
 
-    def status(self):
-        done = subprocess.run([self.program, "notebook", "status", "--nodes", self.nodes, "--json"], check=True,
+    def status(self, host=None):
+        """As a host sees it; None: the first that answers."""
+        nodes = self.nodes if host is None else self.nodes.split(",")[host - 1]
+        done = subprocess.run([self.program, "notebook", "status", "--nodes", nodes, "--json"], check=True,
                               capture_output=True)
         return json.loads(done.stdout)
 

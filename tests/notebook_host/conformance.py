@@ -7,6 +7,7 @@ Without hosts the proxy has one ipykernel behind it; with them the kernel has re
 
 Exits 0 where the case holds, 77 where Debian's Jupyter packages are missing, else with what is wrong.
 """
+import json
 import os
 import queue
 import shutil
@@ -483,6 +484,25 @@ def case_page_with_token(cluster):
     assert status() == 401
     assert status(Authorization="Bearer wrong") == 403
     assert status(Authorization="Bearer open sesame") == 200
+
+
+def case_closed_kernels_leave_nothing(cluster):
+    for round in range(2):
+        k = Kernel()
+        k.run("x = 1")
+        if round == 1:
+            cluster.kill(3)  # it hears of the end when it is back
+        k.manager.shutdown_kernel(now=False)
+        k.client.stop_channels()
+        wait_until(lambda: not cluster.status()["kernels"])
+    cluster.start(3)
+    wait_until(lambda: all(h["up"] for h in cluster.status(3)["hosts"]) and not cluster.status(3)["kernels"])
+    for i, host in cluster.hosts.items():
+        host.terminate()
+        host.wait()
+        told = subprocess.run([cluster.program, "raft", "inspect", os.path.join(cluster.folder, f"host{i}"), "--json"],
+                              check=True, capture_output=True)
+        assert [g["group"] for g in json.loads(told.stdout)["groups"]] == [1], told.stdout
 
 
 def case_leader_killed(cluster):

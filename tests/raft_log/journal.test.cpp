@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -270,6 +271,72 @@ TEST_CASE("journal: a group that rests does not keep old segments, and its entri
     CHECK(texts_of(resting) == std::vector<std::string>(5, "kept"));
     CHECK(resting.stored().members == three_founders());
     CHECK(resting.stored().state == raft::hard_state{1, raft::node_id{1}});
+}
+
+TEST_CASE("journal: a group that is removed is gone with all it had, and what the others have is not") {
+    memory_folder folder;
+    journal_config const config{
+        .directory = folder.path(), .segment_bytes = std::size_t{16} << 10U, .flush = flush_mode::inline_};
+    {
+        auto owner = must(journal::open(config));
+        for (std::uint32_t const id : {1U, 2U, 3U}) {
+            auto log = must(owner.open_group(raft::group_id{id}, three_founders()));
+            writer w{log};
+            w.commit = 3;
+            REQUIRE(w.put(std::string(3000, 'x'), 4).has_value());
+            REQUIRE(log.save_snapshot({3, 1, three_founders(), 1}, bytes_of("s"), 3).has_value());
+        }
+        REQUIRE(owner.flush().has_value());
+        REQUIRE(owner.remove_group(raft::group_id{2}).has_value());
+        REQUIRE(owner.remove_group(raft::group_id{9}).has_value()); // there is none
+        CHECK(owner.groups() == std::vector{raft::group_id{1}, raft::group_id{3}});
+        REQUIRE(owner.flush().has_value());
+        CHECK_FALSE(std::filesystem::exists(folder.path() / "snapshot-2-3.snap"));
+        CHECK(std::filesystem::exists(folder.path() / "snapshot-1-3.snap"));
+    }
+    for (bool const long_after : {false, true}) { // when the segment that tells of the removal is gone
+        CAPTURE(long_after);
+        auto owner = must(journal::open(config));
+        CHECK(owner.groups() == std::vector{raft::group_id{1}, raft::group_id{3}});
+        CHECK(must(owner.open_group(raft::group_id{3}, three_founders())).snapshot().index == 3);
+        auto log = must(owner.open_group(raft::group_id{1}, three_founders()));
+        writer w{log};
+        for (int i = 0; i < 100; ++i) {
+            w.commit = w.last();
+            REQUIRE(w.put(std::string(1000, 'b')).has_value());
+            REQUIRE(owner.flush().has_value());
+            REQUIRE(log.save_snapshot({w.last() - 1, 1, three_founders(), 1}, bytes_of("s"), w.last() - 1).has_value());
+        }
+        CHECK(owner.segment_count() <= 4);
+    }
+    auto owner = must(journal::open(config));
+    auto anew = must(owner.open_group(raft::group_id{2}, three_founders()));
+    CHECK(anew.snapshot().index == 0);
+    CHECK(texts_of(anew).empty());
+}
+
+TEST_CASE("journal: a removal that was cut off before it was durable has removed nothing, or all") {
+    memory_folder folder;
+    journal_config const config{.directory = folder.path(), .flush = flush_mode::inline_};
+    {
+        auto owner = must(journal::open(config));
+        {
+            auto log = must(owner.open_group(raft::group_id{1}, three_founders()));
+            writer w{log};
+            w.commit = 2;
+            REQUIRE(w.put("kept", 2).has_value());
+            REQUIRE(log.save_snapshot({1, 1, three_founders(), 1}, bytes_of("s"), 2).has_value());
+        }
+        REQUIRE(owner.flush().has_value());
+        // As after a crash between the removal's record and the snapshot's file.
+        std::filesystem::copy(folder.path() / "snapshot-1-1.snap", folder.path() / "aside");
+        REQUIRE(owner.remove_group(raft::group_id{1}).has_value());
+        REQUIRE(owner.flush().has_value());
+    }
+    std::filesystem::rename(folder.path() / "aside", folder.path() / "snapshot-1-1.snap");
+    auto owner = must(journal::open(config));
+    CHECK(owner.groups().empty());
+    CHECK_FALSE(std::filesystem::exists(folder.path() / "snapshot-1-1.snap"));
 }
 
 TEST_CASE("journal: 10,000 groups at rest take at most 500 bytes each, and open within a second") {

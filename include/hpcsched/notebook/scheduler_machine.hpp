@@ -254,6 +254,9 @@ class scheduler_machine {
         }
         return v;
     }
+    /// The largest number that was given to a kernel; 0: none was. A smaller one that no open kernel has is of one that
+    /// was closed.
+    [[nodiscard]] std::uint64_t last_serial() const noexcept { return last_serial_; }
     /// When the scheduler wants to be woken; `never`: it does not.
     [[nodiscard]] time_point next_wake() const noexcept { return next_wake_; }
     /// The latest time of a command that was done.

@@ -153,6 +153,16 @@ class node {
         return {};
     }
 
+    /// Ends this node's server of group `id` for good, and forgets its log: the group is no more, or this node is none
+    /// of its members. Who waits for something of it waits in vain. Not from within a callback of the group's.
+    /// \error the log has failed
+    [[nodiscard]] result<void> remove_group(raft::group_id id) {
+        groups_.close(id);
+        works_.erase(id);
+        wake();
+        return log_.remove_group(id);
+    }
+
     /// Puts a command into the log of group `id`; `done` is called once, in a later turn, or never if the node ends.
     void submit(raft::group_id id, std::span<std::byte const> command, on_outcome done) {
         submission s{.group = id, .command = frame(detail::command_kind::of_the_machine, command)};

@@ -73,6 +73,11 @@ class journal {
     /// \error it is open already; its snapshot is damaged; the journal has failed
     [[nodiscard]] result<group_log> open_group(raft::group_id group, raft::membership const& founders);
 
+    /// Forgets a group, durably so with the next flush: its log, its snapshot, its vote. Its number must not be given
+    /// to another group, whose messages might be taken for its own. Nothing happens where there is none.
+    /// \pre its log is not open
+    [[nodiscard]] result<void> remove_group(raft::group_id group);
+
     /// The groups in it, ascending.
     [[nodiscard]] std::vector<raft::group_id> groups() const;
 
