@@ -66,6 +66,7 @@ struct putter {
         put(m.message, out);
     }
     void operator()(status_asked const& /*m*/) const noexcept {}
+    void operator()(close_asked const& m) const { put_word(out, m.kernel); }
     void operator()(drain_asked const& m) const { put_word(out, m.draining ? 1 : 0); }
     void operator()(replica_here const& /*m*/) const noexcept {}
     void operator()(message_heard const& m) const {
@@ -126,6 +127,8 @@ std::optional<host_request> decode_host_request(std::span<std::byte const> bytes
         return whole(in, host_request{status_asked{}});
     case 4:
         return whole(in, host_request{drain_asked{kernel_codec::take_small(in, 1) == 1}});
+    case 5:
+        return whole(in, host_request{close_asked{in.word()}});
     default:
         return std::nullopt;
     }

@@ -48,8 +48,12 @@ struct status_asked {};
 struct drain_asked {
     bool draining = true;
 };
+/// The kernel has ended: see to it that the cluster closes it.
+struct close_asked {
+    std::uint64_t kernel = 0;
+};
 
-using host_request = std::variant<attach_asked, cell_asked, message_passed, status_asked, drain_asked>;
+using host_request = std::variant<attach_asked, cell_asked, message_passed, status_asked, drain_asked, close_asked>;
 
 /// The kernel is here, and its interpreter up to the log.
 struct replica_here {};

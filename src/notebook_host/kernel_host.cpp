@@ -109,6 +109,8 @@ class kernel_host::state {
         time_point ready_told{};
         time_point change_asked{};
         time_point alone_since{};
+        bool ends = false; // its proxy said so
+        time_point end_asked{};
     };
 
     void say(std::string const& line) const {
@@ -283,7 +285,7 @@ class kernel_host::state {
                 tell_ready(notebook::kernel_id{i}, record.serial, states[i], at->second, now);
             }
             change_members(record.serial, states[i], at->second, now);
-            note_orphan(notebook::kernel_id{i}, record.serial, at->second, now);
+            note_end(notebook::kernel_id{i}, record.serial, at->second, now);
         }
         for (auto at = kernels_.begin(); at != kernels_.end();) {
             if (open.contains(at->first)) {
@@ -399,15 +401,15 @@ class kernel_host::state {
         }
     }
 
-    void note_orphan(notebook::kernel_id id, std::uint64_t serial, kernel_here& here, time_point now) {
+    void note_end(notebook::kernel_id id, std::uint64_t serial, kernel_here& here, time_point now) {
         bool const is_alone = here.proxies.empty() && leads(group_of_kernel(serial));
-        if (!is_alone) {
+        if (!is_alone || here.alone_since == time_point{}) {
             here.alone_since = now;
-        } else if (here.alone_since == time_point{}) {
-            here.alone_since = now;
-        } else if (now - here.alone_since > config_.orphan_limit) {
-            here.alone_since = now;
+        } else if (!here.ends && now - here.alone_since > config_.orphan_limit) {
             say("kernel " + std::to_string(serial) + " has had no proxy for too long, and is closed");
+            here.ends = true;
+        }
+        if (here.ends && due(here.end_asked, now)) {
             byte_buffer command;
             cluster_machine::close_kernel(id, serial, wall_clock(), command);
             node_->offer(cluster_group, command);
@@ -439,7 +441,12 @@ class kernel_host::state {
             node_->answer_host(from, r.id, raft_asio::response_status::ok, std::as_bytes(std::span{text}));
             return;
         }
-        if (auto const* const drain = std::get_if<drain_asked>(&*request)) {
+        if (auto const* const end = std::get_if<close_asked>(&*request)) {
+            if (auto const at = kernels_.find(end->kernel); at != kernels_.end()) {
+                at->second.ends = true;
+                reconcile_soon();
+            }
+        } else if (auto const* const drain = std::get_if<drain_asked>(&*request)) {
             draining_ = drain->draining;
             join_asked_ = {};
             watch_hosts(event_loop::now());

@@ -547,6 +547,9 @@ class proxy {
             loop_.stop();
             return;
         }
+        for (auto const& [id, each] : links_) { // who sees to it, whatever becomes of this process
+            ask(id, close_asked{serial_});
+        }
         byte_buffer command;
         cluster_machine::close_kernel(kernel_, serial_, wall_clock(), command);
         command_cluster(command, [this](cluster_machine::answer const&) { loop_.stop(); });
