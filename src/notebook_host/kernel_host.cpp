@@ -372,7 +372,9 @@ class kernel_host::state {
         }
         using action = raft::membership_change::action;
         std::vector<raft::membership_change> changes;
-        bool all_vote = !wanted.empty();
+        // One that is lost stays a member while nobody takes its place: a majority of fewer members would be lost
+        // sooner.
+        bool all_vote = wanted.size() >= config_.replicas;
         for (raft::node_id const id : wanted) {
             raft::member const* const m = r.members().find(id);
             if (m == nullptr) {

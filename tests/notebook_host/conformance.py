@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -503,6 +504,99 @@ def case_closed_kernels_leave_nothing(cluster):
         told = subprocess.run([cluster.program, "raft", "inspect", os.path.join(cluster.folder, f"host{i}"), "--json"],
                               check=True, capture_output=True)
         assert [g["group"] for g in json.loads(told.stdout)["groups"]] == [1], told.stdout
+
+
+NOTEBOOK = [
+    "import math\nimport collections\nPoint = collections.namedtuple('Point', 'x y')",
+    "def area(r):\n    return math.pi * r ** 2",
+    "areas = {r: area(r) for r in range(4)}\nareas",
+    "class Counter:\n    def __init__(self):\n        self.seen = []\n    def add(self, x):\n"
+    "        self.seen.append(x)\n        return len(self.seen)\ncounter = Counter()\ncounter.add('first')",
+    "alias = counter.seen",
+    # The one that is under way when its host is killed: it says so, and waits until it may go on.
+    "import os, time\nopen(os.environ['BEGUN'], 'a').write('x')\n"
+    "while not os.path.exists(os.environ['GO']):\n    time.sleep(0.01)\n"
+    "print('in the middle', counter.add('second'))\nalias",
+    "Point(len(alias), counter.add('third'))",
+    "print(_)\nsorted(areas.items())[-1]",
+    "alias is counter.seen, type(counter) is Counter, [round(area(r), 3) for r in alias and range(3)]",
+    "1 / 0",
+    "del areas\n'areas' in globals(), counter.add('fourth'), In[-2], Out[3][1]",
+    "%gpu 1\ncounter.seen",
+]
+
+
+def case_notebook_survives(cluster):
+    folder = cluster.folder
+    killed, took = [], {}
+
+    def execute(kernel, before_cell=lambda index: None):
+        notebook = nbformat.v4.new_notebook()
+        codes = NOTEBOOK if kernel == "hpcsched" else [c.removeprefix("%gpu 1\n") for c in NOTEBOOK]
+        notebook.cells = [nbformat.v4.new_code_cell(code) for code in codes]
+        client = nbclient.NotebookClient(notebook, kernel_name=kernel, timeout=TIMEOUT, allow_errors=True)
+        began = {}
+
+        def start(cell, cell_index):
+            before_cell(cell_index)
+            began[cell_index] = time.time()
+
+        def end(cell, cell_index, **more):
+            took[cell_index] = time.time() - began[cell_index]
+
+        if kernel == "hpcsched":
+            client.on_cell_start, client.on_cell_executed = start, end
+        client.execute()
+        return [cell.outputs for cell in notebook.cells]
+
+    def executor():
+        """Its host: the one that leads the kernel's log, once a cell has run."""
+        (kernel,) = cluster.status()["kernels"]
+        return kernel["leader"]
+
+    def kill(host):
+        cluster.kill(host)
+        killed.append(host)
+
+    def back():
+        cluster.start(killed[-1])
+        wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
+        wait_until_ready(cluster, None)
+
+    def before_cell(index):
+        if index == 3:
+            kill(executor())
+        elif index == 5:
+            back()
+            host = executor()
+
+            def kill_in_the_cell():
+                wait_until(lambda: os.path.exists(os.environ["BEGUN"]))
+                kill(host)
+                open(os.environ["GO"], "w").close()
+
+            threading.Thread(target=kill_in_the_cell).start()
+        elif index == 11:
+            back()
+            kill(cluster.status()["leader"])
+
+    os.environ["BEGUN"], os.environ["GO"] = os.path.join(folder, "begun"), os.path.join(folder, "go")
+    for host in list(cluster.hosts):  # once more, with the environment that the cells look at
+        cluster.kill(host)
+        cluster.start(host)
+    disturbed = execute("hpcsched", before_cell)
+    with open(os.environ["BEGUN"], encoding="ascii") as file:
+        assert file.read() == "xx", "the cell that was under way has run on two hosts"
+    undisturbed = execute("python3")
+
+    def plain(outputs):
+        return [[{k: v for k, v in o.items() if k != "traceback"} for o in cell] for cell in outputs]
+
+    for code, a, b in zip(NOTEBOOK, plain(disturbed), plain(undisturbed)):
+        assert a == b, (code, a, b)
+    assert len(killed) == 3
+    print("cells after a host was killed: " + ", ".join(f"{took[i]:.2f} s" for i in (3, 5, 11)) +
+          f"; the median of the others: {sorted(took.values())[len(took) // 2] * 1000:.0f} ms")
 
 
 def case_leader_killed(cluster):

@@ -3,38 +3,15 @@
 
 #include <doctest/doctest.h>
 
-#include "skip.hpp"
+#include "run_conformance.hpp"
 #include "temporary_folder.hpp"
-#include <sys/wait.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace hpcsched::notebook_host {
 namespace {
 
-/// Runs a case of conformance.py, with the Python that has Debian's packages.
-void conforms(std::string const& name) {
-    std::string const program = HPCSCHED_PROGRAM;
-    if (program.empty()) {
-        HPCSCHED_SKIP("the program hpcsched is not built");
-    }
-    test::temporary_folder const folder;
-    std::string const says = folder / "says";
-    std::string const command =
-        "/usr/bin/python3 " HPCSCHED_JUPYTER_TESTS "/conformance.py " + name + " " + program + " >" + says + " 2>&1";
-    int const status = std::system(command.c_str()); // NOLINT(cert-env33-c, concurrency-mt-unsafe): a test's own words
-    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
-        HPCSCHED_SKIP(
-            "Debian's Jupyter is not installed (python3-jupyter-client, python3-ipykernel, python3-nbclient)");
-    }
-    std::ifstream stream{says};
-    std::string const said{std::istreambuf_iterator<char>{stream}, {}};
-    CAPTURE(said);
-    CHECK(status == 0);
-}
+using test::conforms;
 
 TEST_CASE("kernel proxy: cells run, are counted, print and fail as without it, between one busy and one idle") {
     conforms("execute");
