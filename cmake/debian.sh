@@ -17,8 +17,10 @@ hpcsched_packages() {
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     raft) echo libxxhash-dev liburing-dev libflatbuffers-dev flatbuffers-compiler libssl-dev openssl ;;
     etcd) echo etcd-server etcd-client ;;
-    notebooks) echo cppzmq-dev libzmq3-dev libssl-dev libboost-json1.81-dev ;;
-    jupyter) echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat ;;
+    notebooks) echo cppzmq-dev libzmq3-dev libhiredis-dev libssl-dev libboost-json1.81-dev ;;
+    jupyter)
+      echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle redis-server
+      ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -36,7 +38,7 @@ hpcsched_why() {
     raft) echo "Raft on files, sockets and etcd (hpcsched::raft_log, raft_asio, raft_etcd) and its tests" ;;
     etcd) echo "the tests and figures against a real etcd" ;;
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
-    jupyter) echo "the tests with a real Jupyter" ;;
+    jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;

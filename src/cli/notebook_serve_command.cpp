@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -30,8 +31,8 @@ Example, three hosts on one machine, and a notebook executed on them:
   hpcsched notebook install --nodes $N
   jupyter nbconvert --execute --to notebook --ExecutePreprocessor.kernel_name=hpcsched mine.ipynb
 
-Values larger than 64 KiB go to the store, a folder that all hosts share, and not through the log; without --store they
-are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what was
+Values larger than 64 KiB go to the store, a folder that all hosts share or a Redis, and not through the log; without
+--store they are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what was
 acknowledged is on the disks of a majority.
 
 Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failure, 2 wrong command line.)";
@@ -46,6 +47,20 @@ gpu::host_info devices_of(arguments const& given) {
                                 exit_code::usage, "--gpu-memory: ");
     info.devices.assign(count, {.memory_mib = static_cast<std::uint32_t>(memory >> 20U)});
     return info;
+}
+
+/// hpcsched_chunks as it is installed with this program, or built with it.
+std::string library_beside() {
+    std::error_code failed;
+    auto const folder = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+    for (char const* const candidate : {HPCSCHED_CHUNKS_INSTALLED, HPCSCHED_CHUNKS_BUILT}) {
+        auto const path = (folder / candidate).lexically_normal();
+        if (std::filesystem::exists(path, failed)) {
+            return path.string();
+        }
+    }
+    throw failure{exit_code::failure, "the library of the store, libhpcsched_chunks.so, is not found beside this "
+                                      "program: name it with --store-library"};
 }
 
 exit_code serve(arguments const& given) {
@@ -66,8 +81,13 @@ exit_code serve(arguments const& given) {
     config.devices = devices_of(given);
     config.interpreter.front() = given.one("--python", config.interpreter.front());
     if (given.has("--store")) {
-        config.interpreter.insert(config.interpreter.end(), {"--store", given.one("--store")});
+        config.store = given.one("--store");
+        config.store_library = given.one("--store-library", library_beside());
+        config.interpreter.insert(config.interpreter.end(), {"--store-library", config.store_library});
     }
+    config.store_interval =
+        or_fail(parse_duration(given.one("--store-interval", "5min")), exit_code::usage, "--store-interval: ");
+    config.store_age = or_fail(parse_duration(given.one("--store-age", "15min")), exit_code::usage, "--store-age: ");
     config.warm =
         static_cast<std::size_t>(or_fail(parse_count(given.one("--warm", "1"), 0, 1000), exit_code::usage, "--warm: "));
     config.host_limit =
@@ -112,8 +132,14 @@ command_spec notebook_serve_command() {
     options.push_back({"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]"});
     options.push_back({"--gpus", "N", "devices of this host that cells can ask for [default: 0]"});
     options.push_back({"--gpu-memory", "SIZE", "of each [default: 80GiB]"});
-    options.push_back({"--store", "DIR", "a folder that all hosts share, for values that are large", "Options",
-                       value_completion::folder()});
+    options.push_back({"--store", "WHERE",
+                       "a folder that all hosts share, or redis://[:PASSWORD@]HOST[:PORT][/DB], for large values",
+                       "Options", value_completion::folder()});
+    options.push_back({"--store-library", "FILE",
+                       "libhpcsched_chunks.so [default: the one installed with this program]", "Options",
+                       value_completion::file()});
+    options.push_back({"--store-interval", "TIME", "between two looks for what can go from the store [default: 5min]"});
+    options.push_back({"--store-age", "TIME", "what was put into the store since then stays [default: 15min]"});
     options.push_back({"--python", "PROGRAM", "the Python that has ipykernel and cloudpickle [default: python3]",
                        "Options", value_completion::file()});
     options.push_back({"--warm", "N", "interpreters that are started ahead, for kernels to come [default: 1]"});

@@ -50,15 +50,30 @@ class cut_object {
     std::uint64_t size_ = 0;
 };
 
-/// Calls `work(begin, end)` for runs of at most `run` of 0 .. count - 1, in order, by this thread and, where there is
-/// more than one run, another. After a failure no run begins.
-/// \error the first that `work` returned
-[[nodiscard]] result<void> by_two(std::size_t count, std::size_t run,
-                                  std::function<result<void>(std::size_t begin, std::size_t end)> const& work);
+/// What is kept under its digest.
+enum class kept_kind : std::uint8_t { chunk, object };
 
-/// Calls `store_all` again as long as a call takes so long that a collector might take what came first for old; it
-/// marks what is there as used.
-[[nodiscard]] result<void> until_fresh(std::function<result<void>()> const& store_all);
+/// Something to keep: the bytes of a chunk, or the list of an object.
+struct kept_bytes {
+    chunk_digest digest{};
+    byte_parts pieces{};
+    std::uint64_t size = 0; ///< of the pieces together
+};
+
+/// Cuts an object, and keeps its chunks, `run` at a time and by two threads, and then its list. Chunks are kept again
+/// where that took so long that a collector might find the first ones old.
+/// \param keep  keeps what is not there yet, and marks what is there as used
+/// \error that of `keep`; an object of more chunks than a list may name
+[[nodiscard]] result<notebook::chunk_pointer>
+put_object(byte_parts parts, std::size_t run,
+           std::function<result<void>(kept_kind kind, std::span<kept_bytes const> what)> const& keep);
+
+/// Reads the chunks of an object, `run` at a time and by two threads.
+/// \param fetch  reads and checks chunks; `into` is as long as they are together
+/// \error that of `fetch`; `into` is not as long as the object
+[[nodiscard]] result<void>
+get_object(object_list const& object, std::span<std::byte> into, std::size_t run,
+           std::function<result<void>(std::span<listed_chunk const> chunks, std::span<std::byte> into)> const& fetch);
 
 /// The digests of what is to stay, for looking up.
 class digest_set {
@@ -88,13 +103,6 @@ struct found_list {
 
 /// \error `why`, where there is no list
 [[nodiscard]] result<object_list> list_or_error(result<found_list> found);
-
-/// Where the chunks of an object begin in it, and its end.
-[[nodiscard]] std::vector<std::uint64_t> offsets_of(object_list const& object);
-
-/// Whether `into` fits the object.
-/// \error it does not
-[[nodiscard]] result<void> fits(object_list const& object, std::size_t into_size);
 
 } // namespace hpcsched::notebook_host
 

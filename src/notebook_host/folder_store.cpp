@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "folder_store.hpp"
 
+#include "byte_areas.hpp"
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -11,10 +12,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,7 +28,7 @@ constexpr std::string_view chunks = "chunks";
 constexpr std::string_view objects = "objects";
 constexpr std::string_view clock = "now";
 constexpr std::string_view unfinished = ".XXXXXX"; // as mkostemp wants it
-constexpr std::string_view gone = ".gone-";         // which mkostemp never makes
+constexpr std::string_view gone = ".gone-";        // which mkostemp never makes
 
 [[nodiscard]] error failure(std::string const& what, std::string const& path, int number) {
     std::string advice;
@@ -95,22 +98,14 @@ class temporary_file {
 
 /// \return 0 or a number of errno
 [[nodiscard]] int write_all(int file, byte_parts pieces) {
-    std::array<iovec, 256> area{};
-    std::size_t skip = 0; // bytes of the first piece that are written
-    while (!pieces.empty()) {
-        std::size_t const count = std::min(pieces.size(), area.size());
-        for (std::size_t i = 0; i < count; ++i) {
-            auto const rest = pieces[i].subspan(i == 0 ? skip : 0);
-            area[i] = {const_cast<std::byte*>(rest.data()), rest.size()}; // writev only reads
-        }
-        ssize_t const size = ::writev(file, area.data(), static_cast<int>(count));
+    byte_areas areas;
+    areas.add(pieces);
+    for (auto next = areas.next(); !next.empty(); next = areas.next()) {
+        ssize_t const size = ::writev(file, next.data(), static_cast<int>(next.size()));
         if (size < 0 && errno != EINTR) {
             return errno;
         }
-        for (skip += static_cast<std::size_t>(std::max<ssize_t>(size, 0));
-             !pieces.empty() && skip >= pieces.front().size(); pieces = pieces.subspan(1)) {
-            skip -= pieces.front().size();
-        }
+        areas.written(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
     }
     return 0;
 }
@@ -132,6 +127,20 @@ class temporary_file {
         done += static_cast<std::size_t>(size);
     }
     return static_cast<std::int64_t>(done);
+}
+
+/// Opens a file for reading. Where it is not there, a collector may be about to give it its name back, so it is waited
+/// for, 31 ms in all.
+/// \return less than 0: see errno
+[[nodiscard]] int open_patiently(std::string const& path) {
+    for (int const wait : {1, 5, 25}) {
+        int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (file >= 0 || errno != ENOENT) {
+            return file;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{wait});
+    }
+    return ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
 }
 
 [[nodiscard]] std::string folder_of(std::string const& path) {
@@ -233,47 +242,18 @@ std::string folder_store::path_of(std::string_view kind, chunk_digest const& nam
 }
 
 result<notebook::chunk_pointer> folder_store::put(std::span<std::span<std::byte const> const> parts) {
-    cut_object const cut{parts};
-    object_list object{.chunks = std::vector<listed_chunk>(cut.chunk_count()), .size = cut.size()};
-    auto const put_chunks = [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) {
-            auto const pieces = cut.pieces(i);
-            if (object.chunks[i].size == 0) { // not in an earlier pass
-                object.chunks[i].digest = sha256(pieces);
-                for (auto const piece : pieces) {
-                    object.chunks[i].size += piece.size();
-                }
-            }
-            if (auto const done = put_file(chunks, object.chunks[i].digest, pieces); !done) {
-                return done;
-            }
-        }
-        return result<void>{};
-    };
-    if (auto const done = until_fresh([&] { return by_two(cut.chunk_count(), 1, put_chunks); }); !done) {
-        return done.error();
-    }
-    byte_buffer const list = encode(object);
-    notebook::chunk_pointer const pointer{.digest = sha256(list), .size = object.size};
-    std::span<std::byte const> const piece{list};
-    if (auto const done = put_file(objects, pointer.digest, {&piece, 1}); !done) {
-        return done.error();
-    }
-    return pointer;
+    return put_object(parts, 1, [&](kept_kind kind, std::span<kept_bytes const> what) {
+        return keep(path_of(kind == kept_kind::chunk ? chunks : objects, what[0].digest), what[0]);
+    });
 }
 
-result<void> folder_store::put_file(std::string_view kind, chunk_digest const& name, byte_parts pieces) {
-    std::string const path = path_of(kind, name);
-    std::uint64_t size = 0;
-    for (auto const piece : pieces) {
-        size += piece.size();
-    }
+result<void> folder_store::keep(std::string const& path, kept_bytes const& what) {
     struct stat found{};
     if (::stat(path.c_str(), &found) != 0) {
         if (errno != ENOENT) {
             return failure("look at", path, errno);
         }
-    } else if (static_cast<std::uint64_t>(found.st_size) == size) { // else a loss of power cut it short
+    } else if (static_cast<std::uint64_t>(found.st_size) == what.size) { // else a loss of power cut it short
         if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0 && errno != ENOENT) {
             return failure("mark as used", path, errno);
         }
@@ -282,7 +262,7 @@ result<void> folder_store::put_file(std::string_view kind, chunk_digest const& n
             return {};
         }
     }
-    return write_file(path, pieces);
+    return write_file(path, what.pieces);
 }
 
 result<void> folder_store::write_file(std::string const& path, byte_parts pieces) {
@@ -309,9 +289,9 @@ result<void> folder_store::write_file(std::string const& path, byte_parts pieces
     return config_.durable ? sync_folder(folder_of(path)) : result<void>{};
 }
 
-result<found_list> folder_store::find_list(chunk_digest const& object) const {
+result<found_list> folder_store::find_list(chunk_digest const& object, bool patiently) const {
     std::string const path = path_of(objects, object);
-    descriptor const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    descriptor const file{patiently ? open_patiently(path) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     struct stat found{};
     if (file.get() < 0 || ::fstat(file.get(), &found) != 0) {
         if (errno == ENOENT) {
@@ -328,28 +308,23 @@ result<found_list> folder_store::find_list(chunk_digest const& object) const {
 }
 
 result<std::uint64_t> folder_store::size(chunk_digest const& object) {
-    auto const list = list_or_error(find_list(object));
+    auto const list = list_or_error(find_list(object, true));
     return list ? result<std::uint64_t>{list->size} : list.error();
 }
 
 result<void> folder_store::get(chunk_digest const& object, std::span<std::byte> into) {
-    auto const list = list_or_error(find_list(object));
+    auto const list = list_or_error(find_list(object, true));
     if (!list) {
         return list.error();
     }
-    if (auto const fit = fits(*list, into.size()); !fit) {
-        return fit;
-    }
-    std::vector<std::uint64_t> const offsets = offsets_of(*list);
-    return by_two(list->chunks.size(), 1, [&](std::size_t begin, std::size_t) {
-        listed_chunk const& chunk = list->chunks[begin];
-        return get_chunk(chunk, into.subspan(offsets[begin], static_cast<std::size_t>(chunk.size)));
+    return get_object(*list, into, 1, [&](std::span<listed_chunk const> listed, std::span<std::byte> room) {
+        return get_chunk(listed[0], room);
     });
 }
 
 result<void> folder_store::get_chunk(listed_chunk const& chunk, std::span<std::byte> into) const {
     std::string const path = path_of(chunks, chunk.digest);
-    descriptor const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    descriptor const file{open_patiently(path)};
     struct stat found{};
     if (file.get() < 0 || ::fstat(file.get(), &found) != 0) {
         return errno == ENOENT ? error{"chunk " + hexadecimal(chunk.digest) + " is not in the store '" + folder_ + "'"}
@@ -455,7 +430,7 @@ result<chunk_counts> folder_store::collect(std::span<chunk_digest const> live, d
                 return {};
             }
         }
-        auto const found = find_list(*digest);
+        auto const found = find_list(*digest, false);
         if (!found) {
             return found.error();
         }
@@ -489,7 +464,7 @@ result<void> folder_store::remove_all() {
     // Folders that others have put something into meanwhile stay.
     auto const remove_folder = [](std::string const& folder) -> result<void> {
         bool const good = ::rmdir(folder.c_str()) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ||
-                          errno == EBUSY; // a file system is mounted there
+                          errno == ENOTDIR || errno == EBUSY; // a file system is mounted there
         return good ? result<void>{} : failure("remove", folder, errno);
     };
     auto const remove_file = [](std::string const& path, std::string_view) -> result<void> {
@@ -513,7 +488,7 @@ result<void> folder_store::remove_all() {
 
 result<chunk_counts> folder_store::usage() {
     chunk_counts found;
-    auto const count = [&](std::uint64_t chunk_counts::*what) {
+    auto const count = [&](std::uint64_t chunk_counts::* what) {
         return [&found, what](std::string const& path, std::string_view name) -> result<void> {
             struct stat file{};
             if (digest_of(name) && ::stat(path.c_str(), &file) == 0) {

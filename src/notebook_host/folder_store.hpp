@@ -2,9 +2,10 @@
 #ifndef HPCSCHED_NOTEBOOK_HOST_FOLDER_STORE_HPP
 #define HPCSCHED_NOTEBOOK_HOST_FOLDER_STORE_HPP
 
-#include "chunking.hpp"
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/notebook_host/chunk_store.hpp>
+
+#include "chunking.hpp"
 
 #include <cstdint>
 #include <ctime>
@@ -45,9 +46,9 @@ class folder_store final : public chunk_store {
     folder_store(std::string folder, chunk_store_config config) : folder_{std::move(folder)}, config_{config} {}
 
     [[nodiscard]] std::string path_of(std::string_view kind, chunk_digest const& name) const;
-    [[nodiscard]] result<void> put_file(std::string_view kind, chunk_digest const& name, byte_parts pieces);
+    [[nodiscard]] result<void> keep(std::string const& path, kept_bytes const& what);
     [[nodiscard]] result<void> write_file(std::string const& path, byte_parts pieces);
-    [[nodiscard]] result<found_list> find_list(chunk_digest const& object) const;
+    [[nodiscard]] result<found_list> find_list(chunk_digest const& object, bool patiently) const;
     [[nodiscard]] result<void> get_chunk(listed_chunk const& chunk, std::span<std::byte> into) const;
 
     /// Calls `visit` with each file of a kind, until it fails.

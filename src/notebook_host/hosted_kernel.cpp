@@ -434,7 +434,8 @@ void hosted_kernel::install(std::vector<std::pair<std::string_view, stored_value
     message.content = json::serialize(json::object{{"changed", std::move(list)},
                                                    {"removed", std::move(gone)},
                                                    {"execution_count", read_count(*around_.log())},
-                                                   {"replace", replace}});
+                                                   {"replace", replace},
+                                                   {"store", around_.store}});
     interpreter_->send(channel::shell, message);
 }
 

@@ -39,6 +39,7 @@ class hosted_kernel {
     struct surroundings {
         raft_asio::event_loop* loop = nullptr;
         interpreter_pool* interpreters = nullptr;
+        std::string store{}; ///< of this kernel's large values
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};

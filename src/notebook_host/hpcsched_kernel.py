@@ -4,24 +4,30 @@
 In a replicated notebook one replica executes a cell; what the cell changed in the user's namespace, its *delta*,
 goes with the execute_reply and is installed into the other replicas, so that any of them can execute the next cell.
 
-    python3 hpcsched_kernel.py -f CONNECTION_FILE [--store DIR] [--inline-max BYTES]
+    python3 hpcsched_kernel.py -f CONNECTION_FILE [--store WHERE --store-library PATH] [--inline-max BYTES]
 
 - execute_request: metadata {"hpcsched": {"devices": [...]}} sets CUDA_VISIBLE_DEVICES for the cell. The reply's
   metadata["hpcsched"] = {execution_count, changed: [[key, size, digest or null]], removed: [key],
   dropped: [[name, reason]]}; its buffers are the values of those without a digest. The others are in the store.
-- hpcsched_install_request {changed, removed, execution_count, replace} with such buffers: takes a delta over.
+- hpcsched_install_request {changed, removed, execution_count, replace, store} with such buffers: takes a delta over.
 - hpcsched_names_request: what is here, for comparing replicas.
 
 A key names one value: a variable; `a,b,c`, variables that share mutable objects and therefore travel as one value;
 `In[n]` or `Out[n]`. A value is a header of lengths, a pickle and the pickle's buffers (numpy's data, uncopied).
-Values that name a class or function refer to it by an identity of its own, so that it stays one object everywhere,
-also after it was changed or defined anew. Out[n] is a copy: what it shares with a variable it shares no more after
-a takeover. State outside the namespace (files, environment, modules' globals, random seeds) does not travel.
+Values refer to a class or function that has a name by an identity of its own (its uid), so that it stays one object
+everywhere, also after it was changed in place or its name was given to another one.
+
+What a cell changed is looked for in the names that its code and the functions that it calls have in them, and in all
+names where that cannot be told (exec, magics, threads, tasks, callbacks). What does not travel: state outside the
+namespace (files, the environment, modules' globals, seeds, the working directory), and with it what was changed
+through a module that was given the user's object; that Out[n] shares objects with variables (it is a copy); that two
+variables hold the same tuple or string or the `vars()` of an object; iterators of dictionaries, which become lists'.
 """
 import abc
 import argparse
 import asyncio
 import collections
+import ctypes
 import datetime
 import dis
 import enum
@@ -32,8 +38,8 @@ import importlib
 import importlib.util
 import io
 import itertools
-import json
 import logging
+import mmap
 import operator
 import os
 import pickle
@@ -46,7 +52,6 @@ import types
 import typing
 import warnings
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 
 import cloudpickle
 
@@ -177,9 +182,12 @@ def _class_set(cls, state):
 
 
 def _state_set(obj, state):
-    """As pickle sets it, but it asks no __getattr__ of the user's for a __setstate__."""
+    """As pickle sets it, but it asks no __getattr__ of the user's for a __setstate__, and dictionaries may be their
+    own attributes."""
     attributes, slots = state if isinstance(state, tuple) else (state, None)
-    if attributes:
+    if attributes is obj:
+        object.__setattr__(obj, "__dict__", obj)
+    elif attributes:
         object.__getattribute__(obj, "__dict__").update(attributes)
     for name, value in (slots or {}).items():
         object.__setattr__(obj, name, value)
@@ -305,9 +313,11 @@ _constants = {}
 def _constant(obj):
     """The name of obj in the module of its type, where it is a constant of that module, as dataclasses.MISSING."""
     cls = type(obj)
+    if cls.__module__ == "__main__":
+        return None
     found = _constants.get(cls)
     if found is None:
-        module = None if cls.__module__ == "__main__" else sys.modules.get(cls.__module__)
+        module = sys.modules.get(cls.__module__)
         found = _constants[cls] = {id(v): n for n, v in list(vars(module).items()) if type(v) is cls} if module else {}
     name = found.get(id(obj))
     return name if name and getattr(sys.modules.get(cls.__module__), name, None) is obj else None
@@ -368,7 +378,8 @@ class _Pickler(cloudpickle.CloudPickler):
         if cls is typing.NewType and not _importable(obj):
             return self.referred(obj) or self.own(obj, _call, typing.NewType, (obj.__name__, obj.__supertype__)) + (
                 {"__module__": obj.__module__, "__qualname__": obj.__qualname__},)
-        if hasattr(cls, "__getattr__") and not hasattr(cls, "__setstate__") and not _importable(cls):
+        if (hasattr(cls, "__getattr__") or isinstance(obj, dict)) and not hasattr(cls, "__setstate__") \
+                and not _importable(cls):
             reduced = obj.__reduce_ex__(5)
             if isinstance(reduced, tuple):
                 return (*reduced, *[None] * (5 - len(reduced)), _state_set)
@@ -638,6 +649,12 @@ def _compiled(source, mode="exec"):
         warnings.showwarning = shown
 
 
+def _is_elsewhere(obj):
+    """Whether a value that refers to obj holds nothing of it that could change."""
+    return type(obj) in _ATOMS or isinstance(obj, type) and (
+        _is_static(obj) or id(obj) in _here.named or _importable(obj))
+
+
 def _mark(obj):
     """What an unchanged class or function still consists of, the same objects; None where this needs a pickle."""
     if isinstance(obj, types.FunctionType):
@@ -646,11 +663,11 @@ def _mark(obj):
         if obj.__defaults__ and not all(type(v) in _ATOMS for v in obj.__defaults__):
             return None
         notes = obj.__annotations__
-        if not all(type(v) in _ATOMS or isinstance(v, type) for v in notes.values()):
+        if not all(map(_is_elsewhere, notes.values())):
             return None
         return [obj, obj.__code__, obj.__name__, obj.__qualname__, obj.__doc__, obj.__module__,
                 *(obj.__defaults__ or ()), *notes, *notes.values()]
-    if type(obj) is not type:
+    if type(obj) is not type or not all(map(_is_elsewhere, obj.__bases__)):
         return None
     mark = [obj, *obj.__bases__]
     for name, value in vars(obj).items():
@@ -675,7 +692,7 @@ def _mark(obj):
             mark += part
         elif kind in _ATOMS or kind in (types.GetSetDescriptorType, types.MemberDescriptorType):
             mark.append(value)
-        elif name == "__annotations__" and all(type(v) in _ATOMS or isinstance(v, type) for v in value.values()):
+        elif name == "__annotations__" and all(map(_is_elsewhere, value.values())):
             mark += [*value, *value.values()]
         else:
             return None
@@ -689,99 +706,66 @@ def _same(mark, other):
 # ---------------------------------------------------------------------------------------------------------------
 # The store of large values.
 
-class FolderStore:
-    """Values by digest in a folder: DIR/objects/ab/<sha256> lists the chunks of a value, DIR/chunks/ab/<sha256>.
+class Buffer(ctypes.Structure):
+    """Python's Py_buffer: the only way to the address of what is read-only."""
 
-    Equal chunks are kept once; each part of a value of at least a chunk begins a chunk, so that an array that is
-    stored again next to others costs nothing. What is used again gets a new time of change."""
+    _fields_ = [("address", ctypes.c_void_p), ("object", ctypes.c_void_p), ("size", ctypes.c_ssize_t),
+                ("item_size", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("dimensions", ctypes.c_int),
+                ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
+                ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p)]
 
-    CHUNK = 4 << 20
 
-    def __init__(self, folder):
-        self.folder = folder
+class Store:
+    """Values by digest, in a folder or a Redis: hpcsched's chunk_store, through its library (chunks_api.hpp).
 
-    def path(self, kind, name):
-        return os.path.join(self.folder, kind, name[:2], name)
+    It is opened when it is needed first: a kernel starts without it. Nothing is copied on the way."""
+
+    def __init__(self, where, library):
+        self.where, self.path, self.library, self.handle = where, library, None, ctypes.c_void_p()
+
+    def call(self, name, *args):
+        """OSError with the reason where the call fails."""
+        if getattr(self.library, "hpcsched_chunks_" + name)(*args):
+            reason = ctypes.create_string_buffer(1000)
+            self.library.hpcsched_chunks_last_error(reason, ctypes.c_size_t(len(reason)))
+            raise OSError(reason.value.decode(errors="replace"))
+
+    def opened(self):
+        if not self.where or not self.path:
+            lacks = "--store" if not self.where else "--store-library"
+            raise OSError(f"there is none for large values: this kernel was started without {lacks}")
+        if not self.handle:
+            self.library = ctypes.CDLL(self.path)
+            self.call("open", os.fsencode(self.where), 0, ctypes.byref(self.handle))
+        return self.handle
 
     def put(self, parts):
-        """Stores the bytes of the parts, one after the other. OSError where that cannot be."""
-        with ThreadPoolExecutor(2, "hpcsched") as pool:
-            done = [pool.submit(self.put_one, "chunks", chunk) for chunk in self.chunks(parts)]
-            try:
-                chunks = [d.result() for d in done]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        size = sum(n for _, n in chunks)
-        return self.put_one("objects", json.dumps({"size": size, "chunks": chunks}, separators=(",", ":")).encode())[0]
-
-    def chunks(self, parts):
-        small = bytearray()
-        for part in parts:
-            view = memoryview(part).cast("B")
-            if len(view) >= self.CHUNK or len(small) + len(view) > self.CHUNK:
-                if small:
-                    yield bytes(small)
-                small.clear()
-            if len(view) >= self.CHUNK:
-                yield from (view[i:i + self.CHUNK] for i in range(0, len(view), self.CHUNK))
-            else:
-                small += view
-        if small:
-            yield bytes(small)
-
-    def put_one(self, kind, data):
-        name = hashlib.sha256(data).hexdigest()
-        path = self.path(kind, name)
+        """Stores the bytes of the parts, one after the other; the object's name. OSError where that cannot be."""
+        handle, views = self.opened(), (Buffer * len(parts))()
+        taken = 0
         try:
-            if os.stat(path).st_size == len(data):
-                os.utime(path)
-                return name, len(data)
-        except FileNotFoundError:
-            pass
-        part = f"{path}.{os.getpid()}.{threading.get_ident()}"
-        try:
-            try:
-                file = open(part, "xb", buffering=0)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                file = open(part, "xb", buffering=0)
-            with file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view):]
-            os.rename(part, path)
-        except BaseException:
-            if os.path.exists(part):
-                os.unlink(part)
-            raise
-        return name, len(data)
+            for part, view in zip(parts, views):
+                ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(part), ctypes.byref(view), 0)
+                taken += 1
+            addresses = (ctypes.c_void_p * len(parts))(*[v.address for v in views])
+            sizes = (ctypes.c_size_t * len(parts))(*[v.size for v in views])
+            digest, size = ctypes.create_string_buffer(32), ctypes.c_uint64()
+            self.call("put", handle, addresses, sizes, ctypes.c_size_t(len(parts)), digest, ctypes.byref(size))
+        finally:
+            for view in views[:taken]:
+                ctypes.pythonapi.PyBuffer_Release(ctypes.byref(view))
+        return digest.raw.hex()
 
     def get(self, name):
-        """The bytes that were put; OSError or ValueError where they are not there or not the same."""
-        with open(self.path("objects", name), "rb") as file:
-            listed = file.read()
-        if hashlib.sha256(listed).hexdigest() != name:
-            raise ValueError(f"object {name} is damaged")
-        listed = json.loads(listed)
-        whole = memoryview(bytearray(listed["size"]))
-        ends = list(itertools.accumulate(n for _, n in listed["chunks"]))
-
-        def read(chunk, end):
-            digest, size = chunk
-            with open(self.path("chunks", digest), "rb", buffering=0) as file:
-                at = end - size
-                while at < end:
-                    n = file.readinto(whole[at:end])
-                    if not n:
-                        break
-                    at += n
-            if hashlib.sha256(whole[end - size:end]).hexdigest() != digest:
-                raise ValueError(f"chunk {digest} is damaged")
-
-        with ThreadPoolExecutor(2, "hpcsched") as pool:
-            list(pool.map(read, listed["chunks"], ends))
-        return whole
+        """The bytes that were put; OSError where they are not there or not the same."""
+        handle, digest, size = self.opened(), bytes.fromhex(name), ctypes.c_uint64()
+        self.call("size", handle, digest, ctypes.byref(size))
+        if not size.value:
+            return memoryview(bytearray())
+        # Memory that nobody clears before it is filled; private, as that of any other value is.
+        room = mmap.mmap(-1, size.value, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.call("get", handle, digest, ctypes.byref(ctypes.c_char.from_buffer(room)), size)
+        return memoryview(room)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -824,7 +808,9 @@ class Uninterrupted:
 class Replica:
     """What of a shell's namespace is replicated: finds what a cell changed, installs what one changed elsewhere."""
 
-    def __init__(self, shell, store=None, inline_max=65536):
+    INLINE_TOTAL = 4 << 20  # bytes of a cell's changes that go through the log: an entry of it has a limit
+
+    def __init__(self, shell, store=Store(None, None), inline_max=65536):
         global _here
         _here = self
         self.shell, self.store, self.inline_max = shell, store, inline_max
@@ -987,8 +973,8 @@ class Replica:
     def everything(self):
         return {*filter(self.is_users, list(self.ns)), *(name for name in self.key_of if not name.endswith("]"))}
 
-    def blindly(self, names):
-        """Whether what the names' values call may touch any name."""
+    def reached(self, names):
+        """(the names, with those that code of their values uses, whether that code may touch any)."""
         queue, seen = list(names), set()
         for name in queue:
             key = self.key_of.get(name)
@@ -997,9 +983,9 @@ class Replica:
                 value = self.state.get(key)
                 if value is not None:
                     if value.blind:
-                        return True
+                        return queue, True
                     queue += value.reach
-        return False
+        return queue, False
 
     def rest(self):
         """All names: code was met that may touch any."""
@@ -1010,11 +996,12 @@ class Replica:
         self.settle()
         self.use(source, expressions)
         used, self.between = self.between, set()
-        everything = self.unknown or self.others or self.blindly(used)
+        reached, blind = self.reached(used)
+        everything = self.unknown or self.others or blind
         self.unknown = False
-        bound = self.look() if everything or not self.expected(used, count) else used
+        bound = self.look() if everything or not self.expected(used, count) else reached
         dropped = {}
-        queue = [*bound, *used, *self.identify(bound)]
+        queue = [*bound, *reached, *self.identify(bound)]
         if everything:
             queue += self.everything()
         out = f"Out[{count}]"
@@ -1160,7 +1147,7 @@ class Replica:
 
     def put(self, value, buffers):
         """Where the value travels: in the buffers (None), or in the store (its digest there)."""
-        if self.store is not None and value.size > self.inline_max:
+        if value.size > self.inline_max or sum(map(len, buffers)) + value.size > self.INLINE_TOTAL:
             return self.store.put(value.parts)
         buffers.append(b"".join(value.parts))
         return None
@@ -1216,6 +1203,11 @@ class Replica:
                       "over", file=sys.stderr)
 
     # -- taking over what changed elsewhere
+
+    def use_store(self, where):
+        """Large values are there from now on: each kernel has a place of its own, known when it is installed first."""
+        if where and where != self.store.where:
+            self.store = Store(where, self.store.path)
 
     def install(self, *delta):
         """Installs a delta; returns [[key, reason]] of what could not be."""
@@ -1300,8 +1292,6 @@ class Replica:
         self.copying, self.kept = key.startswith("Out["), set()
         try:
             if isinstance(payload, str):
-                if self.store is None:
-                    raise OSError("this kernel has no store")
                 payload = self.store.get(payload)
             obj = Value.unpacked(payload)
             values = [obj] if len(names) == 1 else obj
@@ -1495,6 +1485,7 @@ def _kernel_class(store, inline_max):
             content = parent["content"]
             with Uninterrupted():
                 try:
+                    self.ready().use_store(content.get("store"))
                     failed = self.ready().install(content.get("changed", []), content.get("removed", []),
                                                   content.get("execution_count"), content.get("replace", False),
                                                   parent.get("buffers", []))
@@ -1522,10 +1513,11 @@ def main(argv=None):
 
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument("--store")
+    parser.add_argument("--store-library")
     parser.add_argument("--inline-max", type=int, default=65536)
     ours, theirs = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
     sys.argv[1:] = theirs
-    kernel_class = _kernel_class(FolderStore(ours.store) if ours.store else None, ours.inline_max)
+    kernel_class = _kernel_class(Store(ours.store, ours.store_library), ours.inline_max)
     IPKernelApp.launch_instance(argv=theirs, kernel_class=kernel_class)
 
 

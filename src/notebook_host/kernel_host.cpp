@@ -8,12 +8,14 @@
 #include "host_protocol.hpp"
 #include "hosted_kernel.hpp"
 #include "status_page.hpp"
+#include "store_keeper.hpp"
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <optional>
@@ -70,7 +72,8 @@ class kernel_host::state {
     state(event_loop& loop, kernel_host_config config, std::unique_ptr<host_node> node)
         : loop_{loop}, config_{std::move(config)}, interpreters_{loop, sockets_, config_.interpreter, config_.warm,
                                                                  [this](std::string const& what) { say(what); }},
-          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, tick, [this] { on_tick(); }} {
+          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, tick, [this] { on_tick(); }},
+          stores_{config_.store_age, [this](std::string const& what) { loop_.post([this, what] { say(what); }); }} {
         node_->network().set_on_log([this](std::string line) { say(line); });
         node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
         node_->set_on_applied([this](raft::group_id group, std::span<std::byte const> command,
@@ -103,6 +106,8 @@ class kernel_host::state {
     };
     struct kernel_here {
         std::unique_ptr<hosted_kernel> kernel;
+        std::string store;
+        time_point collected{};
         std::vector<attachment> proxies;
         std::uint64_t told_generation = ~std::uint64_t{0};
         std::size_t told_replicas = 0;
@@ -270,7 +275,7 @@ class kernel_host::state {
             open.insert(record.serial);
             bool const is_here = states[i].lives_on(host_of(self_));
             if (is_here && !record.founders.empty()) {
-                host(record.serial, record.founders);
+                host(record.serial, record.name, record.founders);
             }
             auto const at = kernels_.find(record.serial);
             if (at == kernels_.end()) {
@@ -286,11 +291,15 @@ class kernel_host::state {
             }
             change_members(record.serial, states[i], at->second, now);
             note_end(notebook::kernel_id{i}, record.serial, at->second, now);
+            collect(record.serial, at->second, now);
         }
         for (auto at = kernels_.begin(); at != kernels_.end();) {
             if (open.contains(at->first)) {
                 ++at;
                 continue;
+            }
+            if (!at->second.store.empty()) {
+                stores_.remove(at->second.store);
             }
             for (attachment const& a : at->second.proxies) {
                 node_->answer_host(a.client, a.request, raft_asio::response_status::ok, {});
@@ -298,6 +307,14 @@ class kernel_host::state {
             at = kernels_.erase(at);
         }
         remove_closed(open, c->last_serial());
+    }
+
+    // By whoever leads the kernel's log, which knows all that is pointed to.
+    void collect(std::uint64_t serial, kernel_here& here, time_point now) {
+        if (!here.store.empty() && now - here.collected > config_.store_interval && leads(group_of_kernel(serial))) {
+            here.collected = now;
+            stores_.collect(here.store, live_chunks(*log_of(serial)));
+        }
     }
 
     // What this host still has of kernels that are closed: it may have been away when they were.
@@ -316,11 +333,13 @@ class kernel_host::state {
         }
     }
 
-    void host(std::uint64_t serial, std::vector<gpu::host_id> const& founders) {
+    void host(std::uint64_t serial, std::string const& name, std::vector<gpu::host_id> const& founders) {
         kernel_here& here = kernels_[serial];
         if (here.kernel) {
             return;
         }
+        here.store = store_of_kernel(config_.store, name);
+        here.collected = event_loop::now();
         std::vector<raft::node_id> nodes;
         for (gpu::host_id const h : founders) {
             nodes.push_back(node_of(h));
@@ -337,6 +356,7 @@ class kernel_host::state {
             hosted_kernel::surroundings{
                 .loop = &loop_,
                 .interpreters = &interpreters_,
+                .store = here.store,
                 .offer = [this, serial](
                              std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
                 .log = [this, serial] { return log_of(serial); },
@@ -589,6 +609,7 @@ class kernel_host::state {
     bool will_reconcile_ = false;
     bool draining_ = false; // by an operator's wish, until this process ends
     std::unique_ptr<status_page> page_;
+    store_keeper stores_;
 };
 
 kernel_host::kernel_host(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}
@@ -620,6 +641,13 @@ result<std::unique_ptr<kernel_host>> kernel_host::open(event_loop& loop, kernel_
     }
     if (auto const opened = (*made)->open_group(cluster_group, founders); !opened) {
         return opened.error();
+    }
+    if (!config.store.empty() && !config.store.starts_with("redis")) {
+        std::error_code failed;
+        std::filesystem::create_directories(config.store, failed);
+        if (failed) {
+            return error{"the store '" + config.store + "' cannot be made: " + failed.message()};
+        }
     }
     auto opened = std::make_unique<state>(loop, std::move(config), std::move(*made));
     if (auto const page = opened->open_page(); !page) {

@@ -9,16 +9,13 @@ namespace hpcsched::notebook_host {
 namespace {
 
 constexpr std::string_view magic{"hpcsobj\1", 8};
-constexpr std::size_t head_size = 24;
-constexpr std::size_t chunk_size = 40;
 
 } // namespace
 
 byte_buffer encode(object_list const& object) {
-    byte_buffer out;
-    out.reserve(head_size + chunk_size * object.chunks.size());
     auto const mark = std::as_bytes(std::span{magic});
-    out.insert(out.end(), mark.begin(), mark.end());
+    byte_buffer out(mark.begin(), mark.end());
+    out.reserve(object_list_head + object_list_row * object.chunks.size());
     put_word(out, object.size);
     put_word(out, object.chunks.size());
     for (listed_chunk const& c : object.chunks) {
@@ -30,7 +27,7 @@ byte_buffer encode(object_list const& object) {
 
 result<object_list> decode_object_list(std::span<std::byte const> bytes) {
     auto const mark = std::as_bytes(std::span{magic});
-    if (bytes.size() < head_size || !std::equal(mark.begin(), mark.end() - 1, bytes.begin())) {
+    if (bytes.size() < object_list_head || !std::equal(mark.begin(), mark.end() - 1, bytes.begin())) {
         return error{"it is no list of chunks"};
     }
     if (bytes[mark.size() - 1] != mark.back()) {
@@ -42,9 +39,9 @@ result<object_list> decode_object_list(std::span<std::byte const> bytes) {
     object.size = in.word();
     std::uint64_t const count = in.word();
     // By division: a count from outside must not overflow.
-    if (in.rest().size() % chunk_size != 0 || in.rest().size() / chunk_size != count) {
+    if (in.rest().size() % object_list_row != 0 || in.rest().size() / object_list_row != count) {
         return error{"it is to list " + std::to_string(count) + " chunks, and its length is that of " +
-                     std::to_string(in.rest().size() / chunk_size)};
+                     std::to_string(in.rest().size() / object_list_row)};
     }
     object.chunks.resize(static_cast<std::size_t>(count));
     std::uint64_t sum = 0; // at most chunk_max times a count that is in memory

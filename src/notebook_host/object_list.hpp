@@ -42,6 +42,8 @@ struct object_list {
 //     of each chunk: its digest, its size     40
 //
 // One object has one list, so one name: what would be written otherwise is not read.
+inline constexpr std::size_t object_list_head = 24;
+inline constexpr std::size_t object_list_row = 40;
 
 [[nodiscard]] byte_buffer encode(object_list const& object);
 

@@ -21,8 +21,11 @@ def free_ports(count):
 class Cluster:
     """`with Cluster(program, folder) as c:`; a host that is killed takes its interpreters with it."""
 
-    def __init__(self, program, folder, hosts=3, gpus=0, options=()):
+    def __init__(self, program, folder, hosts=3, gpus=0, options=(), redis=False):
         self.program, self.folder, self.gpus, self.options = program, folder, gpus, list(options)
+        self.store, self.redis = os.path.join(folder, "store"), None
+        if redis:
+            self.start_redis()
         self.nodes = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(free_ports(hosts), 1))
         self.hosts = {}
         for i in range(1, hosts + 1):
@@ -32,13 +35,21 @@ class Cluster:
         log = open(os.path.join(self.folder, f"host{i}.log"), "ab")
         self.hosts[i] = subprocess.Popen(
             [self.program, "notebook", "serve", "--id", str(i), "--nodes", self.nodes,
-             "--data", os.path.join(self.folder, f"host{i}"), "--store", os.path.join(self.folder, "store"),
+             "--data", os.path.join(self.folder, f"host{i}"), "--store", self.store,
              "--gpus", str(self.gpus), "--python", sys.executable, *self.options],
             stdout=subprocess.PIPE, stderr=log)
         log.close()
         said = self.hosts[i].stdout.readline().decode()
         assert said.startswith("host"), self.log(i)
         self.page = said.split()[-1]  # where there is one
+
+    def start_redis(self):
+        path = os.path.join(self.folder, "redis.sock")
+        self.redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly",
+                                       "no", "--dir", self.folder], stdout=subprocess.DEVNULL)
+        self.store = "redis+unix://" + path
+        while subprocess.run(["redis-cli", "-s", path, "ping"], capture_output=True).stdout != b"PONG\n":
+            assert self.redis.poll() is None
 
     def log(self, i):
         with open(os.path.join(self.folder, f"host{i}.log"), encoding="utf-8") as file:
@@ -83,3 +94,6 @@ class Cluster:
             host.stdout.close()
             if any(failure):
                 print(f"--- host {i}\n{self.log(i)}", file=sys.stderr)
+        if self.redis:
+            self.redis.kill()
+            self.redis.wait()

@@ -422,6 +422,39 @@ def case_large_values(cluster):
         assert value(k, "len(big), big[4], big[5]") == "(20000000, 120, 0)"
 
 
+def files_in(folder):
+    return [os.path.join(d, f) for d, _, files in os.walk(folder) for f in files]
+
+
+def case_store_is_swept(cluster):
+    store = os.path.join(cluster.folder, "store")
+    k = Kernel()
+    for i in range(5):
+        k.run(f"big = bytearray(b'{i}' * 3_000_000)")
+    wait_until(lambda: sum(map(os.path.getsize, files_in(store))) < 4_000_000)  # the newest alone
+    assert value(k, "len(big), big[0]") == "(3000000, 52)"
+    k.manager.shutdown_kernel(now=False)
+    k.client.stop_channels()
+    wait_until(lambda: not files_in(store))
+
+
+def case_redis(cluster):
+    with Kernel() as k:
+        k.run("big = bytearray(b'r' * 9_000_000)\nsmall = 1")
+        cluster.kill(host_of(cluster, where(k)))
+        assert value(k, "len(big), big[8_999_999]") == "(9000000, 114)"
+        cluster.redis.kill()
+        cluster.redis.wait()
+        reply, messages = k.run("other = bytearray(b's' * 9_000_000)\nsmall = 2")
+        told = "".join(m["content"]["text"] for m in messages if m["msg_type"] == "stream")
+        assert reply["status"] == "ok" and "'other' is not replicated" in told and "Redis" in told, (reply, told)
+        assert value(k, "small, len(other)") == "(2, 9000000)"  # what is acknowledged, and was told to be missing
+        cluster.start_redis()
+        k.run("other[0] = 7")
+        assert "not replicated" not in "".join(
+            m["content"]["text"] for m in k.run("other[1] = 7")[1] if m["msg_type"] == "stream")
+
+
 def case_proxy_killed(cluster):
     k = Kernel()
     pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]
@@ -619,7 +652,8 @@ def wait_until_ready(cluster, k):
                and all(len(kernel["replicas"]) == 3 for kernel in cluster.status()["kernels"]))
 
 
-OPTIONS = {"proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
+OPTIONS = {"store_is_swept": ["--store-interval", "500ms", "--store-age", "1s"],
+           "proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
            "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"]}
 
 
@@ -631,7 +665,11 @@ def main():
         case = globals()[f"case_{name}"]
         if len(sys.argv) > 3:
             options = ["--host-timeout", "1s", "--warm", "0", *OPTIONS.get(name, [])]
-            with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options) as cluster:
+            if name == "redis" and not shutil.which("redis-server"):
+                print("no Redis on this machine: apt-get install redis-server")
+                sys.exit(77)
+            with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options,
+                         redis=name == "redis") as cluster:
                 cluster.install("--gpus", "8")
                 case(cluster) if case.__code__.co_argcount else case()
         else:

@@ -15,6 +15,7 @@ from jupyter_client.connect import write_connection_file
 
 MODULE = os.environ.get("HPCSCHED_KERNEL") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "notebook_host", "hpcsched_kernel.py")
+CHUNKS = os.environ.get("HPCSCHED_CHUNKS", "")  # libhpcsched_chunks.so
 WAIT = 60
 
 
@@ -22,7 +23,8 @@ class Kernel:
     """A kernel process and its client."""
 
     def __init__(self, folder, *command):
-        self.file, _ = write_connection_file(os.path.join(folder, f"kernel-{os.urandom(4).hex()}.json"))
+        name = os.path.join(folder, os.urandom(4).hex())
+        self.file, _ = write_connection_file(name + ".json", transport="ipc", ip=name)
         environment = {**os.environ, "IPYTHONDIR": os.path.join(folder, "ipython"), "PYTHONWARNINGS": "default",
                        "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         environment.pop("CUDA_VISIBLE_DEVICES", None)
@@ -327,15 +329,17 @@ bob.rate, acc.rate, acc.pay(1), Account.opened if hasattr(Account, 'opened') els
 class Meta(type):
     made = []
     def __new__(m, name, bases, body, **kw):
-        cls = super().__new__(m, name, bases, body); Meta.made.append(name); return cls
+        cls = super().__new__(m, name, bases, body, **kw); Meta.made.append(name); return cls
+    def __init__(cls, name, bases, body, **kw): super().__init__(name, bases, body)
 class Base(metaclass=Meta):
     subs = []
-    def __init_subclass__(cls, tag=None, **kw): super().__init_subclass__(**kw); Base.subs.append(cls); cls.tag = tag
+    def __init_subclass__(cls, tag, **kw): super().__init_subclass__(**kw); Base.subs.append(cls); cls.tag = tag
     def hello(self): return ['base']
 class Derived(Base, tag='t'):
     def hello(self): return super().hello() + ['derived']
 # %%
-Derived().hello(), Meta.made, [c.__name__ for c in Base.subs], Derived.tag, Base.subs[0] is Derived, type(Derived) is Meta
+Derived().hello(), Meta.made, [c.__name__ for c in Base.subs], Derived.tag, Base.subs[0] is Derived
+type(Derived) is Meta, Derived().hello()
 # %%
 class Third(Derived, tag='u'):
     def hello(self): return super().hello() + [__class__.__name__]
@@ -392,7 +396,7 @@ class Frozen:
     v: int = 3
 da = Data(1).add(5); fro = Frozen()
 # %%
-da, da == Data(1, [5]), da < Data(2), dataclasses.fields(Data)[1].name, dataclasses.asdict(da), len(dataclasses.fields(Data))
+da, da == Data(1, [5]), da < Data(2), [f.name for f in dataclasses.fields(Data)], dataclasses.asdict(da)
 # %%
 dataclasses.replace(da, v=4), fro, tried(lambda: setattr(fro, 'v', 1)), hash(fro) == hash(Frozen(3)), type(da) is Data
 # %%
@@ -508,6 +512,28 @@ push = q.append; half2 = functools.partial(q.extend); half3 = half2
 push('m'); half2('n'); half3.tag = 1
 # %%
 q, p is q, half2.tag, half3 is half2
+# %% a dictionary that is its own attributes
+class AttrDict(dict):
+    def __init__(self, *args, **kw): super().__init__(*args, **kw); self.__dict__ = self
+ad = AttrDict(one=1)
+# %%
+ad.two = 2; ad['three'] = 3
+# %%
+ad, ad.three, vars(ad) is ad
+# %% a function that defines a class anew
+class Made: pass
+made4 = Made()
+def redefine():
+    global Made
+    class Made: newer = True
+# %%
+redefine()
+# %%
+made5 = Made(); type(made4) is Made, type(made5) is Made, hasattr(made4, 'newer')
+# %%
+type(made4).tag = 3
+# %%
+made4.tag, hasattr(made5, 'tag'), type(made5) is Made
 # %% functions in containers
 table = {'add': add, 'fib': fib, 'lam': lambda v: v * factor}
 # %%
@@ -572,12 +598,13 @@ del _
 # %%
 8
 # %%
-_
+'_' in globals(), __
 # %% pickles of the usual things
 import datetime, decimal, fractions, pathlib, re, uuid, random
-mixed = [datetime.date(2020, 1, 2), decimal.Decimal('1.5'), fractions.Fraction(1, 3), pathlib.Path('/a'), re.compile('a+'),
-         range(3), slice(1, 2), ..., NotImplemented, {1, 2}, frozenset([3]), b'x', bytearray(b'y'), 1j, float('inf'),
-         uuid.UUID(int=5), type(None), int, len, [].append.__name__, co.deque([1], 3), co.OrderedDict(a=1)]
+mixed = [datetime.date(2020, 1, 2), decimal.Decimal('1.5'), fractions.Fraction(1, 3), pathlib.Path('/a'),
+         re.compile('a+'), range(3), slice(1, 2), ..., NotImplemented, {1, 2}, frozenset([3]), b'x', bytearray(b'y'),
+         1j, float('inf'), uuid.UUID(int=5), type(None), int, len, [].append.__name__,
+         co.deque([1], 3), co.OrderedDict(a=1)]
 rng = random.Random(5)
 # %%
 mixed, rng.random()
@@ -695,6 +722,8 @@ x, sorted(n for n in globals() if not n.startswith('_') and n not in ('worker', 
 
 # Names in CELLS whose values cannot travel.
 UNPICKLABLE = {"worker"}
+# Of those that are to fail.
+FAILING = ("1 / 0; bad", "def broken", "return 5")
 VARYING = re.compile(r"0x[0-9a-f]+|(?<=times: ).*|(?<=Wall time: ).*")
 # What a plain kernel holds, told by an expression that leaves no trace in it.
 PROBE = ("{k: (lambda v: repr(v)[:200])(v) for k, v in list(globals().items()) if not k.startswith('_') and "
@@ -720,7 +749,8 @@ class Replicas(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp()
         cls.store = os.path.join(cls.folder, "store")
-        cls.kernels = [Kernel(cls.folder, MODULE, "--store", cls.store, *cls.ARGUMENTS) for _ in range(cls.COUNT)]
+        cls.kernels = [Kernel(cls.folder, MODULE, "--store", cls.store, "--store-library", CHUNKS, *cls.ARGUMENTS)
+                       for _ in range(cls.COUNT)]
         for k in cls.kernels:
             k.ready()
 
@@ -773,6 +803,7 @@ class Torture(Replicas):
         for number, code in enumerate(cells(CELLS)):
             with self.subTest(cell=number, code=code):
                 expected = self.plain.execute(code)
+                self.assertEqual(bool(expected.error), any(f in code for f in FAILING), expected.error)
                 ran = self.run_cell(code)
                 for what in "out", "result", "error":
                     self.assertEqual(steady(getattr(ran, what)), steady(getattr(expected, what)), what)
@@ -805,8 +836,8 @@ class Deltas(Replicas):
                       "s = {'one', 'two', 'three'}; t = ('a' * 3, 'b' + str(2)); m = collections.Counter('abcab')\n"
                       "g = f; n = names[-1]; add = lambda n: n + 1; up = (lambda k: lambda: k)([])")
         for _ in range(4):
-            ran = self.run_cell("f(c); cs[0].get(), names[0], s, t, m['a'], g, add(1), math.pi, c.w['k'], helper(), up(), "
-                                "C, exec('pass')\nfor n in names: n.upper()", store_history=False)
+            ran = self.run_cell("f(c); cs[0].get(), names[0], s, t, m['a'], g, add(1), math.pi, c.w['k'], helper(), "
+                                "up(), C, exec('pass')\nfor n in names: n.upper()", store_history=False)
             self.assertEqual((ran.error, ran.changed, ran.delta["removed"]), (None, [], []))
 
     def test_only_what_changed_is_sent(self):
@@ -929,8 +960,8 @@ class Deltas(Replicas):
                                      "callable(open), _, Out, In"),
                          "(2,\n True,\n True,\n 1,\n False,\n {},\n False,\n True,\n 3,\n {2: 3},\n ['',\n"
                          "  'class C:\\n    v = 1\\nc = C(); a = [c]; n = 2',\n  'n + 1',\n"
-                         "  \"n, a[0] is c, type(c) is C, C.v, hasattr(C, 'w'), vars(c), 'own' in dir(), callable(open), _, "
-                         "Out, In\"])")
+                         "  \"n, a[0] is c, type(c) is C, C.v, hasattr(C, 'w'), vars(c), 'own' in dir(), "
+                         "callable(open), _, Out, In\"])")
 
     def test_replace_prefers_the_newest_of_copies(self):
         self.run_cell("fs = [lambda: 1, lambda: 2]; fs")  # Out[1] is a copy that has the functions itself
@@ -961,7 +992,8 @@ class Deltas(Replicas):
         one = self.kernels[0]
         one.execute("a = 1")
         bad = [["a", 3, None], ["b", 3, None], ["c", 3, "f" * 64], ["In[5]", 1, None]]
-        failed = dict(one.install({"changed": bad, "removed": ["zz"], "execution_count": 7, "buffers": [b"HPC1", b"xyz"]}))
+        failed = dict(one.install({"changed": bad, "removed": ["zz"], "execution_count": 7,
+                                   "buffers": [b"HPC1", b"xyz"]}))
         self.assertEqual(set(failed), {"a", "b", "c", "In[5]"})
         reply, _ = one.request("hpcsched_install_request", {"changed": 5})
         self.assertEqual(reply["content"]["status"], "error")
@@ -981,29 +1013,34 @@ class Deltas(Replicas):
         return {key: digest for key, _, digest in self.last.delta["changed"] if digest}
 
     def test_large_values_go_through_the_store(self):
-        self.last = self.run_cell("b = bytes(range(256)) * 4000; small = b[:100]; t = 'x' * 50000; l = list(range(20000))")
+        self.last = self.run_cell("b = bytes(range(256)) * 4000; small = b[:100]\n"
+                                  "t = 'x' * 50000; l = list(range(20000))")
         self.assertEqual(set(self.stored()), {"b", "l", "t"})
         self.assertTrue(all(re.fullmatch("[0-9a-f]{64}", d) for d in self.stored().values()))
-        self.assertEqual(self.result("len(b), b[:3], len(t), sum(l)"), "(1024000, b'\\x00\\x01\\x02', 50000, 199990000)")
+        self.assertEqual(self.result("len(b), b[:3], len(t), sum(l)"),
+                         "(1024000, b'\\x00\\x01\\x02', 50000, 199990000)")
         self.last = self.run_cell("len(b), len(t), l[5]")
         self.assertEqual(self.stored(), {})
 
     def test_numpy(self):
         if not importable("numpy"):
             self.skipTest("no numpy")
-        self.last = self.run_cell("import numpy as np\na = np.arange(100000.); v = a[10:20]; w = a[::-2]; m = {'v': a}\n"
+        self.last = self.run_cell("import numpy as np\na = np.arange(100000.)\n"
+                                  "v = a[10:20]; w = a[::-2]; m = {'v': a}\n"
                                   "small = np.ones((3, 2), order='F'); o = np.array([[], {}], dtype=object)\n"
-                                  "lone = np.arange(50000)[5:9]; z = np.zeros((0, 3)); e = np.int32(7); ro = np.arange(3)\n"
-                                  "ro.flags.writeable = False; st = np.zeros(2, dtype=[('x', 'i4'), ('y', 'U3')])")
+                                  "lone = np.arange(50000)[5:9]; z = np.zeros((0, 3)); e = np.int32(7)\n"
+                                  "ro = np.arange(3); ro.flags.writeable = False\n"
+                                  "st = np.zeros(2, dtype=[('x', 'i4'), ('y', 'U3')])")
         self.assertEqual(set(self.stored()), {"a,m,v,w"})
         self.run_cell("v[0] = -1; small[1, 1] = 5; st['x'] = 4")
-        self.assertEqual(self.result("a[10], w[-6], m['v'] is a, np.shares_memory(a, v), np.shares_memory(a, w), a.size"),
+        self.assertEqual(self.result("a[10], w[-6], m['v'] is a, np.shares_memory(a, v), np.shares_memory(a, w), "
+                                     "a.size"),
                          "(-1.0, 11.0, True, True, True, 100000)")
         self.run_cell("w[:] = 0; small.resize(7, refcheck=False)")
-        self.assertEqual(self.result("float(a.sum()), v[1], small.shape, lone, z.shape, e, ro.flags.writeable, st.tolist(), "
-                                     "type(o[0]), a.flags.writeable"),
+        self.assertEqual(self.result("float(a.sum()), v[1], small.shape, lone, z.shape, e, ro.flags.writeable, "
+                                     "st.tolist(), type(o[0]), a.flags.writeable"),
                          "(2499949989.0,\n 0.0,\n (7,),\n array([5, 6, 7, 8]),\n (0, 3),\n 7,\n False,\n"
-                         " [(4, ''), (4, '')],\n <class 'list'>,\n True)".replace("<class 'list'>", "list"))
+                         " [(4, ''), (4, '')],\n list,\n True)")
         for _ in range(3):
             self.assertEqual(self.run_cell("a.sum(), small, lone, o, st, v, m", store_history=False).changed, [])
         self.run_cell("huge = np.zeros(3_000_000); huge[5] = 1")
@@ -1045,8 +1082,8 @@ class Full(Replicas):
     def test_the_name_is_dropped_and_the_user_told(self):
         ran = self.run_cell("import os; x = 1; y = [2]; b = os.urandom(12 << 20)")
         self.assertEqual((ran.changed, [n for n, _ in ran.delta["dropped"]]), (["os", "x", "y"], ["b"]))
-        reason = "the store: " + ("No space left on device" if self.mounted else "Not a directory")
-        self.assertIn(f"hpcsched: 'b' is not replicated ({reason})", ran.err)
+        reason = "No space left on device; the store is full: make room there" if self.mounted else "Not a directory"
+        self.assertRegex(ran.err, rf"hpcsched: 'b' is not replicated \(the store: cannot .*: {reason}\)")
         left = [f for _, _, files in os.walk(self.store) for f in files if "." in f]
         self.assertEqual(left, [])
         ran = self.run_cell("b = b[:100]; x", same=True)
@@ -1067,7 +1104,8 @@ class LikePlain(unittest.TestCase):
         kernels = Kernel(folder), Kernel(folder, MODULE)
         try:
             for code in ("sorted(dir())", "__name__, __doc__, type(get_ipython()).__name__", "%who", "%whos",
-                         "import sys, threading, os; [p for p in sys.path if p != os.getcwd()]", "sorted(t.name for t in threading.enumerate())",
+                         "import sys, threading, os; [p for p in sys.path if p != os.getcwd()]",
+                         "sorted(t.name for t in threading.enumerate())",
                          "sys.modules['__main__'].__dict__ is globals(), '__file__' in globals()", "sorted(vars())",
                          "import warnings; 'a' is 'b'", "'\\d'", "1 +", "x: int = 3; __annotations__",
                          "import signal; signal.getsignal(signal.SIGINT)", "sys.getrecursionlimit()",
@@ -1085,44 +1123,69 @@ class LikePlain(unittest.TestCase):
             shutil.rmtree(folder)
 
 
+class NoStore(unittest.TestCase):
+    """A kernel without a store, or without the library."""
+
+    def test_large_values_are_dropped_and_the_user_told(self):
+        folder = tempfile.mkdtemp()
+        kernels = Kernel(folder, MODULE), Kernel(folder, MODULE, "--store", os.path.join(folder, "store"))
+        try:
+            for kernel, lacks in zip(kernels, ("--store", "--store-library")):
+                ran = kernel.ready().execute("x = 1; b = bytes(70000)")
+                self.assertEqual((ran.changed, [n for n, _ in ran.delta["dropped"]]), (["x"], ["b"]))
+                self.assertIn("hpcsched: 'b' is not replicated (the store: there is none for large values: this kernel "
+                              f"was started without {lacks})", ran.err)
+        finally:
+            for k in kernels:
+                k.stop()
+            shutil.rmtree(folder)
+
+
 class Store(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
         self.module = load_module()
-        self.store = self.module.FolderStore(self.folder)
+        self.store = self.module.Store(os.path.join(self.folder, "store"), CHUNKS)
 
     def chunks(self):
-        return sorted(os.path.join(d, f) for d, _, fs in os.walk(os.path.join(self.folder, "chunks")) for f in fs)
+        return sorted(os.path.join(d, f) for d, _, fs in os.walk(os.path.join(self.folder, "store", "chunks")) for f in fs)
 
     def test_it_gives_back_what_it_got(self):
         big = os.urandom(9 << 20)
-        for parts in [], [b"x"], [b"ab", b"", big, memoryview(bytearray(b"yz")), big[:4 << 20]], [b"q" * 1000] * 9000:
+        readonly = memoryview(bytearray(b"yz")).toreadonly()
+        for parts in [], [b"x"], [b"ab", b"", big, memoryview(bytearray(b"yz")), readonly, big[:4 << 20]], [b"q" * 1000] * 9000:
             name = self.store.put(parts)
-            self.assertEqual(bytes(self.store.get(name)), b"".join(parts))
+            room = self.store.get(name)
+            self.assertEqual(bytes(room), b"".join(parts))
+            self.assertFalse(room.readonly)
             self.assertRegex(name, "^[0-9a-f]{64}$")
             self.assertEqual(self.store.put(parts), name)
 
-    def test_equal_chunks_are_kept_once_and_marked_as_used(self):
-        big = os.urandom(8 << 20)
-        self.store.put([b"head", big])
-        before = self.chunks()
-        self.assertEqual(len(before), 3)
-        for path in before:
-            os.utime(path, (1, 1))
-        self.store.put([b"other head", b"more", big])
-        self.assertEqual(len(self.chunks()), 4)
-        self.assertEqual(sum(os.stat(path).st_mtime > 1 for path in before), 2)
+    def test_nothing_is_held_afterwards(self):
+        part = bytearray(b"value")
+        before = sys.getrefcount(part)
+        self.store.get(self.store.put([part] * 100))
+        self.assertEqual(sys.getrefcount(part), before)
+        part.append(1)  # BufferError if it were lent
+        self.assertRaises(TypeError, self.store.put, [part, 1])
+        part.append(2)
 
     def test_damage_is_seen(self):
         name = self.store.put([b"value" * 1000])
         path, = self.chunks()
         with open(path, "r+b") as file:
             file.write(b"V")
-        self.assertRaises(ValueError, self.store.get, name)
+        self.assertRaisesRegex(OSError, "is damaged", self.store.get, name)
         os.unlink(path)
-        self.assertRaises(OSError, self.store.get, name)
-        self.assertRaises(OSError, self.store.get, "0" * 64)
+        self.assertRaisesRegex(OSError, "is not in the store", self.store.get, name)
+        self.assertRaisesRegex(OSError, "object 0+ is not in the store", self.store.get, "0" * 64)
+
+    def test_what_is_not_there_is_said(self):
+        for where, library, reason in (("/dev/null/store", CHUNKS, "Not a directory"),
+                                       ("redis+unix:///no/such/socket", CHUNKS, "cannot reach Redis at redis.unix:///no"),
+                                       (self.folder, "/no/such/library.so", "/no/such/library.so: cannot open shared")):
+            self.assertRaisesRegex(OSError, reason, self.module.Store(where, library).put, [b"x"])
 
 
 def importable(name):
@@ -1139,4 +1202,7 @@ def load_module():
 
 
 if __name__ == "__main__":
+    if not CHUNKS:
+        print("skipped: HPCSCHED_CHUNKS has to name libhpcsched_chunks.so")
+        sys.exit(77)
     unittest.main()

@@ -72,6 +72,12 @@ TEST_CASE("replicated kernel: a cell sees the GPUs that it asked for and no othe
 TEST_CASE("replicated kernel: large values go through the store, and not through the log") {
     conforms("large_values", 3);
 }
+TEST_CASE("replicated kernel: what nobody points to any more goes from the store, and all of it with the kernel") {
+    conforms("store_is_swept", 3);
+}
+TEST_CASE("replicated kernel: the store is a Redis; where that is gone the user is told what is not replicated") {
+    conforms("redis", 3);
+}
 TEST_CASE("replicated kernel: the leader of the cluster is killed, and GPUs are leased all the same") {
     conforms("leader_killed", 3);
 }

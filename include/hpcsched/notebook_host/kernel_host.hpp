@@ -28,10 +28,16 @@ struct kernel_host_config {
     /// The program of a replica; "{connection_file}" and "{folder}" stand for the file and the folder that are made for
     /// it, in which hpcsched_kernel.py is.
     std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel.py", "-f", "{connection_file}"};
-    std::size_t warm = 1;                             ///< interpreters that are started ahead, for kernels to come
-    duration host_limit = std::chrono::seconds{5};    ///< a host that cannot be reached for so long is lost
-    duration orphan_limit = std::chrono::minutes{10}; ///< a kernel without a proxy for so long is closed
-    std::string page{};                               ///< "ADDRESS:PORT" of a page that shows the cluster; empty: none
+    /// Where large values go, as for `chunk_store::open`; the same on all hosts. Empty: nowhere, they are not
+    /// replicated.
+    std::string store{};
+    std::string store_library{};                       ///< the path of hpcsched_chunks, which interpreters load
+    duration store_interval = std::chrono::minutes{5}; ///< between two looks for what can go from it
+    duration store_age = std::chrono::minutes{15};     ///< what was put since then stays
+    std::size_t warm = 1;                              ///< interpreters that are started ahead, for kernels to come
+    duration host_limit = std::chrono::seconds{5};     ///< a host that cannot be reached for so long is lost
+    duration orphan_limit = std::chrono::minutes{10};  ///< a kernel without a proxy for so long is closed
+    std::string page{};                                ///< "ADDRESS:PORT" of a page that shows the cluster; empty: none
     std::string page_token{};                      ///< what the page asks for; needed where other machines can reach it
     std::function<void(std::string const&)> say{}; ///< one line for each notable event
 };
