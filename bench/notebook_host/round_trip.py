@@ -3,7 +3,7 @@
 """Round trips of cells by a stock jupyter_client: a plain ipykernel, the same behind `hpcsched notebook kernel`, and a
 kernel of three replicas on three hosts, whose reply comes when its assignment and what it changed are committed.
 
-They take turns, cell by cell, so that all see the same machine. Needs python3-jupyter-client, python3-ipykernel and
+They take turns, cell by cell with a short rest between, so that all see the same machine. Needs python3-jupyter-client, python3-ipykernel and
 python3-cloudpickle.
 
   bench/notebook_host/round_trip.py build/release/src/cli/hpcsched [cells [option of `notebook serve`]...]
@@ -51,6 +51,7 @@ def main():
                 assert reply["content"]["status"] == "ok"
                 if i >= 20:
                     times[name].append(took)
+                time.sleep(0.02)  # what replicas do behind a reply is in nobody's time
         for manager, client in kernels.values():
             client.stop_channels()
             manager.shutdown_kernel()

@@ -32,8 +32,8 @@ Example, three hosts on one machine, and a notebook executed on them:
   jupyter nbconvert --execute --to notebook --ExecutePreprocessor.kernel_name=hpcsched mine.ipynb
 
 Values larger than 64 KiB go to the store, a folder that all hosts share or a Redis, and not through the log; without
---store they are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what was
-acknowledged is on the disks of a majority.
+--store they are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what
+was acknowledged is on the disks of a majority.
 
 Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failure, 2 wrong command line.)";
 

@@ -75,7 +75,7 @@ TEST_CASE("replicated kernel: large values go through the store, and not through
 TEST_CASE("replicated kernel: what nobody points to any more goes from the store, and all of it with the kernel") {
     conforms("store_is_swept", 3);
 }
-TEST_CASE("replicated kernel: the store is a Redis; where that is gone the user is told what is not replicated") {
+TEST_CASE("replicated kernel: the store is a Redis, and where that is gone the user is told what is not replicated") {
     conforms("redis", 3);
 }
 TEST_CASE("replicated kernel: the leader of the cluster is killed, and GPUs are leased all the same") {
@@ -98,7 +98,7 @@ TEST_CASE("replicated kernel: the page's status is for who has the token") {
 }
 TEST_CASE(
     "replicated kernel: a hundred cells with every binding form of Python leave the replicas alike, name by name") {
-    test::run_python("hpcsched_kernel_test.py", "", "");
+    test::run_python("hpcsched_kernel_test.py");
 }
 
 } // namespace

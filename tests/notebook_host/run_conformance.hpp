@@ -15,17 +15,13 @@
 
 namespace hpcsched::test {
 
-/// Runs a script of this folder, with the Python that has Debian's packages, and the program and more as arguments.
-inline void run_python(std::string const& script, std::string const& before, std::string const& after) {
-    std::string const program = HPCSCHED_PROGRAM;
-    if (program.empty()) {
-        HPCSCHED_SKIP("the program hpcsched is not built");
-    }
+/// Runs a script of this folder, with the Python that has Debian's packages.
+inline void run_python(std::string const& words) {
     temporary_folder const folder;
     std::string const says = folder / "says";
     std::string const command = "HPCSCHED_CHUNKS=" HPCSCHED_CHUNKS_LIBRARY " /usr/bin/python3 " HPCSCHED_JUPYTER_TESTS
                                 "/" +
-                                script + " " + before + " " + program + " " + after + " >" + says + " 2>&1";
+                                words + " >" + says + " 2>&1";
     int const status = std::system(command.c_str()); // NOLINT(cert-env33-c, concurrency-mt-unsafe): a test's own words
     if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
         HPCSCHED_SKIP("Debian's Jupyter, or Chromium, is not installed (python3-jupyter-client, python3-ipykernel, "
@@ -41,7 +37,11 @@ inline void run_python(std::string const& script, std::string const& before, std
 /// A case of conformance.py: through a proxy with one kernel behind, or, with hosts, of a kernel in replicas on so
 /// many.
 inline void conforms(std::string const& name, unsigned hosts = 0) {
-    run_python("conformance.py", name, hosts == 0 ? std::string{} : std::to_string(hosts));
+    std::string const program = HPCSCHED_PROGRAM;
+    if (program.empty()) {
+        HPCSCHED_SKIP("the program hpcsched is not built");
+    }
+    run_python("conformance.py " + name + " " + program + (hosts == 0 ? std::string{} : " " + std::to_string(hosts)));
 }
 
 } // namespace hpcsched::test
