@@ -21,11 +21,14 @@ def free_ports(count):
 class Cluster:
     """`with Cluster(program, folder) as c:`; a host that is killed takes its interpreters with it."""
 
-    def __init__(self, program, folder, hosts=3, gpus=0, options=(), redis=False):
+    def __init__(self, program, folder, hosts=3, gpus=0, options=(), redis=False, tls=False):
         self.program, self.folder, self.gpus, self.options = program, folder, gpus, list(options)
         self.store, self.redis = os.path.join(folder, "store"), None
         if redis:
             self.start_redis()
+        self.tls = tls
+        if tls:
+            self.make_certificates([f"node-{i}" for i in range(1, hosts + 1)] + ["client"])
         self.nodes = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(free_ports(hosts), 1))
         self.hosts = {}
         for i in range(1, hosts + 1):
@@ -36,12 +39,33 @@ class Cluster:
         self.hosts[i] = subprocess.Popen(
             [self.program, "notebook", "serve", "--id", str(i), "--nodes", self.nodes,
              "--data", os.path.join(self.folder, f"host{i}"), "--store", self.store,
-             "--gpus", str(self.gpus), "--python", sys.executable, *self.options],
+             "--gpus", str(self.gpus), "--python", sys.executable, *self.guard(f"node-{i}"), *self.options],
             stdout=subprocess.PIPE, stderr=log)
         log.close()
         said = self.hosts[i].stdout.readline().decode()
         assert said.startswith("host"), self.log(i)
         self.page = said.split()[-1]  # where there is one
+
+    def make_certificates(self, names):
+        """An authority of this cluster's own, and what it signed for each name."""
+        def openssl(*words):
+            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.folder)
+
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *key, "-keyout", "authority.key", "-out", "authority.pem", "-subj", "/CN=authority",
+                "-days", "2")
+        for name in names:
+            openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+            with open(os.path.join(self.folder, "extensions"), "w", encoding="ascii") as file:
+                file.write(f"subjectAltName=DNS:{name}")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key",
+                    "-CAcreateserial", "-out", f"{name}.pem", "-extfile", "extensions", "-days", "2")
+
+    def guard(self, name):
+        """The options that show who somebody is."""
+        files = {"certificate": f"{name}.pem", "key": f"{name}.key", "authority": "authority.pem"}
+        return [word for what, file in files.items() for word in (f"--tls-{what}", os.path.join(self.folder, file))
+                ] if self.tls else []
 
     def start_redis(self):
         path = os.path.join(self.folder, "redis.sock")
@@ -71,13 +95,13 @@ class Cluster:
     def status(self, host=None):
         """As a host sees it; None: the first that answers."""
         nodes = self.nodes if host is None else self.nodes.split(",")[host - 1]
-        done = subprocess.run([self.program, "notebook", "status", "--nodes", nodes, "--json"], check=True,
-                              capture_output=True)
+        done = subprocess.run([self.program, "notebook", "status", "--nodes", nodes, "--json",
+                               *self.guard("client")], check=True, capture_output=True)
         return json.loads(done.stdout)
 
     def install(self, *options):
-        subprocess.run([self.program, "notebook", "install", "--nodes", self.nodes, *options], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([self.program, "notebook", "install", "--nodes", self.nodes, *self.guard("client"),
+                        *options], check=True, stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         return self

@@ -455,6 +455,20 @@ def case_redis(cluster):
             m["content"]["text"] for m in k.run("other[1] = 7")[1] if m["msg_type"] == "stream")
 
 
+def case_tls(cluster):
+    with Kernel() as k:
+        k.run("x = [1]")
+        cluster.kill(host_of(cluster, where(k)))
+        assert value(k, "x") == "[1]"
+        guarded, cluster.tls = cluster.tls, False
+        for command in ("status", "drain"):  # who has no certificate of the authority's gets no answer
+            words = [cluster.program, "notebook", command, "--nodes", cluster.nodes]
+            stranger = subprocess.run(words + ["1"] * (command == "drain"), capture_output=True, text=True)
+            assert stranger.returncode == 1 and "answer" in stranger.stderr, stranger
+        cluster.tls = guarded
+        assert len(cluster.status()["kernels"]) == 1
+
+
 def case_proxy_killed(cluster):
     k = Kernel()
     pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]
@@ -669,7 +683,7 @@ def main():
                 print("no Redis on this machine: apt-get install redis-server")
                 sys.exit(77)
             with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options,
-                         redis=name == "redis") as cluster:
+                         redis=name == "redis", tls=name == "tls") as cluster:
                 cluster.install("--gpus", "8")
                 case(cluster) if case.__code__.co_argcount else case()
         else:

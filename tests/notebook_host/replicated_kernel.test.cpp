@@ -78,6 +78,9 @@ TEST_CASE("replicated kernel: what nobody points to any more goes from the store
 TEST_CASE("replicated kernel: the store is a Redis, and where that is gone the user is told what is not replicated") {
     conforms("redis", 3);
 }
+TEST_CASE("replicated kernel: with certificates of an authority of their own, nobody else is let in") {
+    conforms("tls", 3);
+}
 TEST_CASE("replicated kernel: the leader of the cluster is killed, and GPUs are leased all the same") {
     conforms("leader_killed", 3);
 }
