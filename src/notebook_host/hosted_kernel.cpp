@@ -181,6 +181,9 @@ void hosted_kernel::fail_cell(std::string const& what) {
     auto const count = read_count(*around_.log()) + 1;
     std::string const& parent = running_->request.header;
     json::object content{{"ename", "InterpreterDied"}, {"evalue", what}, {"traceback", {"InterpreterDied: " + what}}};
+    if (!running_->begun) { // or what it said of it died with it
+        around_.tell(message_heard{channel::iopub, broadcast("status", parent, {{"execution_state", "busy"}})});
+    }
     around_.tell(message_heard{channel::iopub, broadcast("error", parent, content)});
     content["status"] = "error";
     content["execution_count"] = count;
