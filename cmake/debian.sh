@@ -17,9 +17,13 @@ hpcsched_packages() {
     live) echo libbpf-dev clang-19 prometheus-cpp-dev libboost-url1.81-dev ;;
     raft) echo libxxhash-dev liburing-dev libflatbuffers-dev flatbuffers-compiler libssl-dev openssl ;;
     etcd) echo etcd-server etcd-client ;;
-    notebooks) echo cppzmq-dev libzmq3-dev libhiredis-dev libssl-dev libboost-json1.81-dev ;;
+    notebooks)
+      hpcsched_packages raft # its hosts are Raft nodes
+      echo cppzmq-dev libzmq3-dev libhiredis-dev libboost-json1.81-dev
+      ;;
     jupyter)
-      echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle redis-server
+      echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle \
+        python3-numpy python3-xxhash redis-server
       ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
