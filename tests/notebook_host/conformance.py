@@ -382,18 +382,30 @@ def case_interpreter_killed(cluster):
 
 def case_host_paused(cluster):
     with Kernel() as k:
-        k.run("x = 1")
+        wait_until_ready(cluster, k)
+        first = host_of(cluster, where(k))
+        if first != 1:  # whoever takes over is the lowest of those that are there
+            cluster.kill(first)
+            assert host_of(cluster, where(k)) == 1
+            cluster.start(first)
+            wait_until(lambda: len(cluster.interpreters(first)) == 1)
+        k.run("import os\nx = 1")
         pid = where(k)
-        host = host_of(cluster, pid)
-        for target in (cluster.hosts[host].pid, pid):
+        for target in (cluster.hosts[1].pid, pid):
             os.kill(target, signal.SIGSTOP)
-        request = k.client.execute("x += 1")  # goes to the one that is paused
-        # It is lost for the others; when it comes back, what it did counts for nothing.
+        # It goes to the one that is paused, which is lost for the others. What each executor leaves has another name.
+        request = k.client.execute("x += 1\nglobals()[f'only_{os.getpid()}'] = 1")
         assert k.reply_to(request)["status"] == "ok"
-        assert value(k, "x") == "2"
-        for target in (cluster.hosts[host].pid, pid):
+        second = host_of(cluster, where(k))
+        assert second != 1 and value(k, "x") == "2"
+        for target in (cluster.hosts[1].pid, pid):
             os.kill(target, signal.SIGCONT)
-        assert value(k, "x") == "2"
+        wait_until(lambda: all(h["up"] for h in cluster.status(1)["hosts"]))
+        wait_until_ready(cluster, k)
+        cluster.kill(second)
+        # What the paused one did when it came back counts for nothing, in its own interpreter too.
+        assert host_of(cluster, where(k)) == 1
+        assert value(k, "x, sum(name.startswith('only_') for name in list(globals()))") == "(2, 1)"
 
 
 def case_gpus(cluster):
