@@ -12,6 +12,7 @@ import os
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -406,6 +407,75 @@ def case_host_paused(cluster):
         # What the paused one did when it came back counts for nothing, in its own interpreter too.
         assert host_of(cluster, where(k)) == 1
         assert value(k, "x, sum(name.startswith('only_') for name in list(globals()))") == "(2, 1)"
+
+
+class Relay:
+    """Stands before a host, and can cut off who came through it."""
+
+    def __init__(self, port):
+        self.target, self.open, self.cut = port, [], False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            one, _ = self.listener.accept()
+            if self.cut:
+                one.close()
+                continue
+            other = socket.create_connection(("127.0.0.1", self.target))
+            self.open += [one, other]
+            for a, b in ((one, other), (other, one)):
+                threading.Thread(target=self.copy, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        a.close()
+        b.close()
+
+    def cut_off(self):
+        self.cut = True
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has gone already
+
+
+def case_executor_cut_off(cluster):
+    relays = {int(i): Relay(int(port)) for i, port in
+              (node.replace("127.0.0.1:", "").split("=") for node in cluster.nodes.split(","))}
+    direct = cluster.nodes
+    cluster.nodes = ",".join(f"{i}=127.0.0.1:{relay.port}" for i, relay in relays.items())
+    cluster.install("--gpus", "8")
+    cluster.nodes = direct
+    begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
+    with Kernel() as k:
+        wait_until_ready(cluster, k)
+        k.run("import os, time\nx = 1")
+        host = host_of(cluster, where(k))
+        request = k.client.execute(
+            f"x += 1\nglobals()[f'only_{{os.getpid()}}'] = 1\nopen({begun!r}, 'a').write('x')\n"
+            f"while not os.path.exists({go!r}): time.sleep(0.01)")
+        wait_until(lambda: os.path.exists(begun))
+        relays[host].cut_off()  # its proxy alone does not reach it: it is no lost host
+        wait_until(lambda: os.path.getsize(begun) == 2)
+        open(go, "w").close()
+        assert k.reply_to(request)["status"] == "ok"
+        second = host_of(cluster, where(k))
+        assert second != host and value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(2, 1)"
+        relays[host].cut = False
+        third = ({1, 2, 3} - {host, second}).pop()
+        relays[third].cut_off()
+        relays[second].cut_off()  # now it is the first again, or nobody
+        assert host_of(cluster, where(k)) == host
+        assert value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(2, 1)"
 
 
 def case_gpus(cluster):

@@ -66,6 +66,9 @@ TEST_CASE(
 TEST_CASE("replicated kernel: what a host did that was only slow counts for nothing") {
     conforms("host_paused", 3);
 }
+TEST_CASE("replicated kernel: what a host that was cut off executed counts for nothing, in its own interpreter too") {
+    conforms("executor_cut_off", 3);
+}
 TEST_CASE("replicated kernel: a cell sees the GPUs that it asked for and no others, and waits where there are none") {
     conforms("gpus", 3);
 }
