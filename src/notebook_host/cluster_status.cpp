@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "host_protocol.hpp"
+#include "json_words.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -23,14 +24,6 @@ constexpr duration patience = std::chrono::seconds{3};
     boost::system::error_code failed;
     auto const number = at == nullptr ? 0 : at->to_number<std::uint64_t>(failed);
     return failed ? 0 : number;
-}
-[[nodiscard]] bool flag_of(json::object const& in, std::string_view name) {
-    json::value const* const at = find(in, name);
-    return at != nullptr && at->is_bool() && at->get_bool();
-}
-[[nodiscard]] std::string text_of(json::object const& in, std::string_view name) {
-    json::value const* const at = find(in, name);
-    return at != nullptr && at->is_string() ? std::string{at->get_string()} : std::string{};
 }
 [[nodiscard]] std::vector<json::object> objects_of(json::object const& in, std::string_view name) {
     std::vector<json::object> all;

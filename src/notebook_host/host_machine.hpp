@@ -3,12 +3,14 @@
 #define HPCSCHED_SRC_NOTEBOOK_HOST_HOST_MACHINE_HPP
 
 #include <hpcsched/core/bytes.hpp>
+#include <hpcsched/core/time.hpp>
 #include <hpcsched/notebook/kernel_log.hpp>
 #include <hpcsched/notebook/scheduler_machine.hpp>
 #include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/raft/state_machine.hpp>
 #include <hpcsched/raft/types.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,6 +33,12 @@ inline constexpr raft::group_id cluster_group{1};
 }
 [[nodiscard]] inline raft::node_id node_of(gpu::host_id host) noexcept {
     return raft::node_id{host.value};
+}
+
+/// Times in the cluster's log are those of the wall: monotonic clocks of two machines have nothing to do with each
+/// other.
+[[nodiscard]] inline time_point wall_clock() {
+    return time_point{std::chrono::duration_cast<duration>(std::chrono::system_clock::now().time_since_epoch())};
 }
 
 /// What a group of a host keeps: the cluster's scheduler, or a kernel's log.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hosted_kernel.hpp"
 
+#include "json_words.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -21,12 +23,6 @@ constexpr std::string_view reply_key = "#reply"; // the content of the reply to 
 constexpr duration offer_again = std::chrono::milliseconds{300};
 constexpr duration first_backoff = std::chrono::milliseconds{100};
 constexpr duration longest_backoff = std::chrono::seconds{30};
-
-[[nodiscard]] json::object parse_object(std::string_view text) {
-    boost::system::error_code failed;
-    json::value parsed = json::parse({text.data(), text.size()}, failed);
-    return !failed && parsed.is_object() ? std::move(parsed.get_object()) : json::object{};
-}
 
 [[nodiscard]] std::string text_of(json::value const* value) {
     return value != nullptr && value->is_string() ? std::string{value->get_string()} : std::string{};
@@ -240,7 +236,7 @@ void hosted_kernel::hear_output(jupyter_message message) {
     }
     bool const of_cell = running_ && parent.id == running_->id;
     std::string const state = of_cell && read_header(message.header).type == "status"
-                                  ? text_of(parse_object(message.content).if_contains("execution_state"))
+                                  ? text_of(parse_object(message.content), "execution_state")
                                   : std::string{};
     if (state == "busy") {
         running_->begun = true;
@@ -269,7 +265,7 @@ void hosted_kernel::cell_ended(jupyter_message reply) {
     }
     note_count(delta, count);
     delta.changed.emplace_back(std::string{reply_key}, bytes_of(reply.content));
-    cell_status const status = status_of(text_of(content.if_contains("status")));
+    cell_status const status = status_of(text_of(content, "status"));
     running_->reply = std::move(reply);
     replica_.handle(notebook::cell_ran{running_->attempt, status, std::move(delta)}, *around_.log(),
                     raft_asio::event_loop::now(), commands_);

@@ -32,12 +32,6 @@ using host_node = raft_asio::node<host_machine>;
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
 
-// Times in the cluster's log are those of the wall: monotonic clocks of two machines have nothing to do with each
-// other.
-[[nodiscard]] time_point wall_clock() {
-    return time_point{std::chrono::duration_cast<duration>(std::chrono::system_clock::now().time_since_epoch())};
-}
-
 /// Calls every so often.
 class ticker {
   public:

@@ -6,6 +6,7 @@
 #include "front.hpp"
 #include "host_machine.hpp"
 #include "host_protocol.hpp"
+#include "json_words.hpp"
 #include <openssl/rand.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -35,24 +36,6 @@ using raft_asio::response_status;
 constexpr duration ask_again = std::chrono::milliseconds{100};
 constexpr duration patience = std::chrono::seconds{30}; // for the cluster's answers
 constexpr duration farewell = std::chrono::seconds{2};
-
-[[nodiscard]] time_point wall_clock() {
-    return time_point{std::chrono::duration_cast<duration>(std::chrono::system_clock::now().time_since_epoch())};
-}
-
-[[nodiscard]] json::object parse_object(std::string_view text) {
-    boost::system::error_code failed;
-    json::value parsed = json::parse({text.data(), text.size()}, failed);
-    return !failed && parsed.is_object() ? std::move(parsed.get_object()) : json::object{};
-}
-[[nodiscard]] std::string text_of(json::object const& from, std::string_view name) {
-    json::value const* const at = from.if_contains(name);
-    return at != nullptr && at->is_string() ? std::string{at->get_string()} : std::string{};
-}
-[[nodiscard]] bool flag_of(json::object const& from, std::string_view name, bool otherwise) {
-    json::value const* const at = from.if_contains(name);
-    return at != nullptr && at->is_bool() ? at->get_bool() : otherwise;
-}
 
 [[nodiscard]] std::string draw_name() {
     std::array<unsigned char, 12> bytes{};
