@@ -12,6 +12,7 @@
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
 #include <hpcsched/testing/archetypes/log_storage.hpp>
 #include <hpcsched/testing/archetypes/placement_policy.hpp>
+#include <hpcsched/testing/archetypes/prediction.hpp>
 #include <hpcsched/testing/archetypes/preemption_policy.hpp>
 #include <hpcsched/testing/archetypes/queueing_policy.hpp>
 #include <hpcsched/testing/archetypes/replicated_log.hpp>
@@ -28,6 +29,7 @@
 #include <hpcsched/testing/conformance/lease_book.hpp>
 #include <hpcsched/testing/conformance/log_storage.hpp>
 #include <hpcsched/testing/conformance/placement_policy.hpp>
+#include <hpcsched/testing/conformance/prediction.hpp>
 #include <hpcsched/testing/conformance/preemption_policy.hpp>
 #include <hpcsched/testing/conformance/queueing_policy.hpp>
 #include <hpcsched/testing/conformance/replicated_log.hpp>

@@ -54,7 +54,7 @@ layer(predict_threads adapter MAY predict)
 layer(predict_fit    adapter MAY predict)
 layer(predict_bullet adapter MAY predict predict_threads predict_fit)
 layer(fuse_torch     adapter MAY fuse)
-layer(testing        pure MAY notebook_sim cpu_sim fuse OUTSIDE boost/random/)
+layer(testing        pure MAY notebook_sim cpu_sim predict fuse OUTSIDE boost/random/)
 layer(cli            adapter
   MAY experiment_mpi experiment_linux faas_host raft_asio raft_etcd notebook_host gpu_cuda predict_bullet fuse_torch)
 

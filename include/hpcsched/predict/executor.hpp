@@ -25,10 +25,10 @@ concept calls_for_each =
 ///
 /// For an executor `e`:
 ///
-/// | expression             | effect |
-/// |------------------------|------------------------------------------------------------------------------------------|
-/// | `e.worker_count()`     | how many calls may be under way at once, one or more | | `e.for_each(count, f)` |
-/// `f(index, worker)` has been called once for each index below `count` when this returns   |
+/// | expression             | effect                                                                                 |
+/// |------------------------|----------------------------------------------------------------------------------------|
+/// | `e.worker_count()`     | how many calls may be under way at once, one or more                                   |
+/// | `e.for_each(count, f)` | `f(index, worker)` has been called once for each index below `count` when this returns |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. Calls come in any order, on any thread; those of one worker never overlap; worker < worker_count().

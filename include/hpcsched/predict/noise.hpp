@@ -73,12 +73,12 @@ concept scales_noise_sources = requires(N const& n, std::size_t source, double f
 ///
 /// For a noise model `n`, a state `s`, a run `r` and the streams `d` of one world:
 ///
-/// | expression            | effect |
-/// |-----------------------|-------------------------------------------------------------------------------------------|
-/// | `N::source_names`     | a `std::array` of the names of its sources of noise, one or more | | `n.perceive(s, d)` |
-/// `s`, which was as it is seen, is as it could be: positions, latent properties, posteriors | | `n.disturb(r, d)` |
-/// before each step: what chance does to the dynamics                                        | | `n.scaled(source, f)`
-/// | the same but for the spread of one source, times `f`; with 0 that source is silent        |
+/// | expression            | effect                                                                             |
+/// |-----------------------|------------------------------------------------------------------------------------|
+/// | `N::source_names`     | a `std::array` of the names of its sources of noise, one or more                   |
+/// | `n.perceive(s, d)`    | `s`, which was as it is seen, is as it could be: positions, properties, posteriors |
+/// | `n.disturb(r, d)`     | before each step: what chance does to the dynamics                                 |
+/// | `n.scaled(source, f)` | the same but for the spread of one source, times `f`; with 0 that source is silent |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. Draws of source `i` come from `d[i]` and depend on nothing else but the state and the run.

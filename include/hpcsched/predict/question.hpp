@@ -46,11 +46,13 @@ concept knows_when_settled = requires(Q const& q, typename W::run const& r) {
 ///
 /// For a question `q` and a run `r`:
 ///
-/// | expression     | effect |
-/// |----------------|--------------------------------------------------------------------------------------------------|
-/// | `q.outcome(r)` | what came out: yes or no (`bool`), how much (`double`), how long (`duration`), where (`place`),
-/// or an `optional` of the last three where it may not come about at all | | `q.settled(r)` | whether no further step
-/// can change the outcome; asked after each step, so that no run goes on for nothing |
+/// | expression     | effect                                                                                        |
+/// |----------------|-----------------------------------------------------------------------------------------------|
+/// | `q.outcome(r)` | what came out, as one of the types below                                                      |
+/// | `q.settled(r)` | whether no further step can change that; asked after each step, so no run goes on for nothing |
+///
+/// Yes or no is a `bool`, how much a `double`, how long a `duration`, where a `place`; an `optional` of one of the last
+/// three where it may not come about at all.
 ///
 /// Semantics (not checked by the compiler):
 /// 1. Deterministic; looks at `r` alone.
