@@ -7,6 +7,7 @@
 
 #include <hpcsched/notebook_sim/cluster.hpp>
 #include <hpcsched/notebook_sim/cluster_config.hpp>
+#include <hpcsched/notebook_sim/forecast_check.hpp>
 #include <hpcsched/notebook_sim/run_record.hpp>
 
 #endif

@@ -2,6 +2,7 @@
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/experiment/notebook_policies.hpp>
 #include <hpcsched/notebook/batch_cluster.hpp>
+#include <hpcsched/notebook/foreseeing.hpp>
 #include <hpcsched/notebook/notebookos.hpp>
 #include <hpcsched/notebook/predictive.hpp>
 #include <hpcsched/notebook/reservation_cluster.hpp>
@@ -46,6 +47,8 @@ std::vector<notebook_policy> shipped_notebook_policies() {
         {"predictive",
          "three replicas where their next cell can run; hosts for what is about to come: this library's own",
          replay(by_order, [](std::uint64_t) { return notebook::predictive_cluster{notebook::predictive_policies{}}; })},
+        {"foreseeing", "as predictive, with every user known by what they did, and hosts given back by noisy futures",
+         replay(by_order, [](std::uint64_t) { return notebook::foreseeing_cluster{notebook::foreseeing_policies{}}; })},
     };
 }
 

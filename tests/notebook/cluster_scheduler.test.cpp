@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/notebook/batch_cluster.hpp>
+#include <hpcsched/notebook/foreseeing.hpp>
 #include <hpcsched/notebook/notebookos.hpp>
 #include <hpcsched/notebook/predictive.hpp>
 #include <hpcsched/notebook/reservation_cluster.hpp>
@@ -46,6 +47,10 @@ TEST_CASE("cluster_scheduler: notebookos keeps the rules") {
 }
 TEST_CASE("cluster_scheduler: predictive keeps the rules") {
     check_many([] { return predictive_cluster{predictive_policies{}}; });
+}
+
+TEST_CASE("cluster_scheduler: foreseeing keeps the rules") {
+    check_many([] { return foreseeing_cluster{foreseeing_policies{}}; });
 }
 
 TEST_CASE("cluster_scheduler: predictive that reclaims idle kernels, and warms by Little's law, keeps the rules") {

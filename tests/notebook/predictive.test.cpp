@@ -18,38 +18,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-TEST_CASE("return hazard: it is the returns over the time that was spent idle, octave by octave") {
-    return_hazard h;
-    for (int i = 0; i < 100'000; ++i) {
-        h.returned(seconds{10}); // all within the first quarter of a minute, each after 10 s
-    }
-    CHECK(h.rate(seconds{5}) == doctest::Approx(0.1).epsilon(0.01));
-    for (int i = 0; i < 100'000; ++i) {
-        h.gone(seconds{15}); // as many stay away for all of it
-    }
-    CHECK(h.rate(seconds{5}) == doctest::Approx(100'000.0 / 2'500'000).epsilon(0.01));
-}
-
-TEST_CASE("return hazard: kernels that are idle still count, and are counted anew each time") {
-    return_hazard h;
-    double const before = h.rate(hours{10});
-    for (int i = 0; i < 1000; ++i) {
-        h.still_idle(hours{24});
-    }
-    CHECK(h.rate(hours{10}) < before / 100);
-    h.forget_idle();
-    CHECK(h.rate(hours{10}) == before);
-}
-
-TEST_CASE("return hazard: before anything was seen, who just finished is likelier to return than who left long ago") {
-    return_hazard const h;
-    CHECK(h.rate(minutes{1}) > h.rate(minutes{5}));
-    CHECK(h.rate(minutes{5}) > h.rate(minutes{20}));
-    CHECK(h.rate(minutes{20}) > h.rate(hours{5}));
-    // Half of the published gaps end within 3 minutes: exp(-180 rate) = 1/2.
-    CHECK(std::exp(-180 * h.rate(minutes{1})) == doctest::Approx(0.5).epsilon(0.02));
-}
-
 /// The expected misses of a choice, by summation.
 double misses(std::vector<double> const& means, std::vector<std::uint32_t> const& rooms) {
     double sum = 0;

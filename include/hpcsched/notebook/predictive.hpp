@@ -7,11 +7,11 @@
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/placement.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
+#include <hpcsched/notebook/octave_hazard.hpp>
 #include <hpcsched/notebook/replicated_cluster.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -22,75 +22,29 @@
 
 namespace hpcsched::notebook {
 
-/// How likely a kernel that has been idle for some time executes its next cell within the next second, learned from all
-/// kernels: users who have just seen a result come back soon, those who went away do not.
-///
-/// A hazard in the sense of survival analysis with its maximum-likelihood estimate: in each octave of idle time, from a
-/// quarter of a minute on, the returns that were seen over the time that kernels spent in it, those that are idle still
-/// included.
-class return_hazard {
-  public:
-    /// What is believed before much was seen, per second, by how long a kernel is idle.
-    using prior = double (*)(duration idle) noexcept;
+/// What is believed of users before much was seen: how likely one that has been idle executes the next cell, per
+/// second.
+namespace return_prior {
 
-    /// As in the month of Adobe's sessions that NotebookOS was measured with.
-    /// \source gaps from one cell's end to the next cell: half within 3 minutes, 75 % within 7, 90 % within 35; beyond
-    ///         that an assumption, half within ten hours
-    [[nodiscard]] static double after_a_cell(duration idle) noexcept {
-        double const minutes = to_seconds(idle) / 60;
-        return minutes < 3 ? 3.9e-3 : minutes < 7 ? 2.9e-3 : minutes < 35 ? 5.5e-4 : 1.9e-5;
-    }
-    /// From a session's opening to its first cell: an assumption, half within twenty minutes, the rest as above.
-    [[nodiscard]] static double before_any(duration idle) noexcept {
-        return to_seconds(idle) < 35 * 60 ? 5.5e-4 : 1.9e-5;
-    }
+/// As in the month of Adobe's sessions that NotebookOS was measured with.
+/// \source gaps from one cell's end to the next cell: half within 3 minutes, 75 % within 7, 90 % within 35; beyond that
+///         an assumption, half within ten hours
+[[nodiscard]] inline double after_a_cell(duration idle) noexcept {
+    double const minutes = to_seconds(idle) / 60;
+    return minutes < 3 ? 3.9e-3 : minutes < 7 ? 2.9e-3 : minutes < 35 ? 5.5e-4 : 1.9e-5;
+}
+/// From a session's opening to its first cell: an assumption, half within twenty minutes, the rest as above.
+[[nodiscard]] inline double before_any(duration idle) noexcept {
+    return to_seconds(idle) < 35 * 60 ? 5.5e-4 : 1.9e-5;
+}
 
-    explicit return_hazard(prior before = &after_a_cell) noexcept : prior_{before} {}
+} // namespace return_prior
 
-    /// A kernel that was idle for so long submits a cell.
-    void returned(duration idle) noexcept {
-        add(idle, seconds_);
-        returns_[octave(idle)] += 1;
-    }
-    /// A kernel that was idle for so long will not come back.
-    void gone(duration idle) noexcept { add(idle, seconds_); }
-
-    /// Begins to count anew the kernels that are idle still.
-    void forget_idle() noexcept { still_.fill(0); }
-    /// One of them, idle for so long.
-    void still_idle(duration idle) noexcept { add(idle, still_); }
-
-    /// Per second. What was believed before counts as four returns in each octave.
-    [[nodiscard]] double rate(duration idle) const noexcept {
-        std::size_t const o = octave(idle);
-        return (returns_[o] + 4) / (seconds_[o] + still_[o] + 4 / prior_(idle));
-    }
-
-  private:
-    static constexpr std::size_t octaves = 20;
-    static constexpr double first = 15; // seconds
-
-    using by_octave = std::array<double, octaves>;
-
-    static double start(std::size_t o) noexcept {
-        return o == 0 ? 0 : first * static_cast<double>(std::uint64_t{1} << (o - 1));
-    }
-    static std::size_t octave(duration idle) noexcept {
-        auto const steps = static_cast<std::uint64_t>(std::max(0.0, to_seconds(idle) / first));
-        return std::min<std::size_t>(std::bit_width(steps), octaves - 1);
-    }
-    static void add(duration idle, by_octave& seconds) noexcept {
-        for (std::size_t o = 0; o < octaves && to_seconds(idle) > start(o); ++o) {
-            double const end = o + 1 == octaves ? to_seconds(idle) : std::min(to_seconds(idle), start(o + 1));
-            seconds[o] += end - start(o);
-        }
-    }
-
-    prior prior_;
-    by_octave returns_{};
-    by_octave seconds_{};
-    by_octave still_{};
-};
+/// How likely an idle kernel executes its next cell, learned from all kernels: users who have just seen a result come
+/// back soon, those who went away do not.
+[[nodiscard]] inline octave_hazard return_hazard(octave_hazard::prior before = &return_prior::after_a_cell) noexcept {
+    return {before, std::chrono::seconds{15}};
+}
 
 /// How many requests of each size room is to be kept for, so that of those that come the stated share finds room.
 ///
@@ -134,26 +88,87 @@ inline void keep_room_for(std::span<double const> means, double level, std::vect
     }
 }
 
+/// What is expected of users, all of them alike: how soon they come back goes by how long they have been idle.
+///
+/// The users of a `basic_predictive_scaling` are told of cells as a scaling policy is, and answer how soon an idle
+/// kernel's next cell comes (`return_rate`, per second) and whether a host that nothing has needed for some time may be
+/// given back (`may_do_without`).
+class users_alike {
+  public:
+    struct config {
+        duration patience = std::chrono::minutes{4}; ///< a host must be needless for so long before it is given back
+    };
+
+    users_alike() : users_alike{config{}} {}
+    explicit users_alike(config c) : config_{c} {}
+
+    void submitted(cluster_state const& s, kernel_id k, time_point now) {
+        kernel_state const& kernel = s.kernel(k);
+        hazard_of(kernel).ended(now - kernel.idle_since);
+    }
+    static void finished(cluster_state const&, kernel_id, time_point) noexcept {}
+    void closed(cluster_state const& s, kernel_id k, time_point now) {
+        kernel_state const& kernel = s.kernel(k);
+        if (kernel.idle()) {
+            hazard_of(kernel).lost_sight(now - kernel.idle_since);
+        }
+    }
+    /// Before rates are asked for.
+    void look(cluster_state const& s, time_point now) {
+        if (now < next_count_) {
+            return;
+        }
+        next_count_ = now + std::chrono::minutes{5};
+        for (octave_hazard& h : hazards_) {
+            h.forget_lasting();
+        }
+        for (kernel_state const& k : s.kernels()) {
+            if (k.idle()) {
+                hazard_of(k).still_lasts(now - k.idle_since);
+            }
+        }
+    }
+    [[nodiscard]] double return_rate(cluster_state const& s, kernel_id k, time_point now) const {
+        kernel_state const& kernel = s.kernel(k);
+        return hazards_[kernel.leases_made > 0 ? 1 : 0].rate(now - kernel.idle_since);
+    }
+    /// \param needless  for how long the host was not needed
+    [[nodiscard]] bool may_do_without(cluster_state const&, duration needless, time_point) const noexcept {
+        return needless >= config_.patience;
+    }
+
+  private:
+    // A kernel's first cell and its later ones come differently.
+    octave_hazard& hazard_of(kernel_state const& k) noexcept { return hazards_[k.leases_made > 0 ? 1 : 0]; }
+
+    config config_;
+    std::array<octave_hazard, 2> hazards_{return_hazard(&return_prior::before_any),
+                                          return_hazard()}; // of first cells, later ones
+    time_point next_count_{};
+};
+
 /// As many hosts as hold what runs and what is likely to come before another host could be there, and no more.
 ///
 /// For each size of request, the cells that are to be expected within the horizon follow from how long each idle kernel
-/// has been idle (`return_hazard`); room is kept for so many that the stated share of them finds some. That room is
+/// has been idle (`octave_hazard`); room is kept for so many that the stated share of them finds some. That room is
 /// looked for in the devices that are free, the largest requests first, each where the fewest are left; hosts are
 /// provisioned for what finds none, and hosts that nothing needs any more are given back.
 ///
 /// \complexity O(kernels + hosts log hosts) a decision
-class predictive_scaling {
+template <class Users>
+class basic_predictive_scaling {
   public:
     struct config {
         double level = 0.9;                          ///< of the cells that come, how many are to find room, 0 .. 1
         duration horizon = std::chrono::seconds{15}; ///< how long a host takes to come
-        duration patience = std::chrono::minutes{4}; ///< a host must be needless for so long before it is given back
         std::uint32_t hosts_min = 3;                 ///< as many as a kernel has replicas
         duration interval = std::chrono::seconds{30};
     };
 
-    predictive_scaling() : predictive_scaling{config{}} {}
-    explicit predictive_scaling(config c) : config_{c} { HPCSCHED_ASSERT(c.interval > duration{0}); }
+    basic_predictive_scaling() : basic_predictive_scaling{config{}} {}
+    explicit basic_predictive_scaling(config c, Users users = {}) : config_{c}, users_{std::move(users)} {
+        HPCSCHED_ASSERT(c.interval > duration{0});
+    }
 
     [[nodiscard]] scaling_decision decide(cluster_state const& s, time_point now) {
         scaling_decision d;
@@ -190,7 +205,7 @@ class predictive_scaling {
                 since = never;
             } else if (since == never) {
                 since = now;
-            } else if (now - since >= config_.patience && surplus > 0 && quiet(s, f.host)) {
+            } else if (surplus > 0 && quiet(s, f.host) && users_.may_do_without(s, now - since, now)) {
                 d.drain.push_back(f.host);
                 since = never;
                 --surplus;
@@ -204,20 +219,11 @@ class predictive_scaling {
     [[nodiscard]] std::uint32_t hosts_at_start() const noexcept { return config_.hosts_min; }
     [[nodiscard]] static bool may_grow(cluster_state const&) noexcept { return true; }
 
-    void submitted(cluster_state const& s, kernel_id k, time_point now) {
-        kernel_state const& kernel = s.kernel(k);
-        hazard_of(kernel).returned(now - kernel.idle_since);
-    }
-    static void finished(cluster_state const&, kernel_id, time_point) noexcept {}
-    void closed(cluster_state const& s, kernel_id k, time_point now) {
-        kernel_state const& kernel = s.kernel(k);
-        if (kernel.idle()) {
-            hazard_of(kernel).gone(now - kernel.idle_since);
-        }
-    }
+    void submitted(cluster_state const& s, kernel_id k, time_point now) { users_.submitted(s, k, now); }
+    void finished(cluster_state const& s, kernel_id k, time_point now) { users_.finished(s, k, now); }
+    void closed(cluster_state const& s, kernel_id k, time_point now) { users_.closed(s, k, now); }
     [[nodiscard]] double return_rate(cluster_state const& s, kernel_id k, time_point now) const {
-        kernel_state const& kernel = s.kernel(k);
-        return hazards_[kernel.leases_made > 0 ? 1 : 0].rate(now - kernel.idle_since);
+        return users_.return_rate(s, k, now);
     }
 
   private:
@@ -228,27 +234,9 @@ class predictive_scaling {
         bool vacant; // nothing is leased there
     };
 
-    // A kernel's first cell and its later ones come differently.
-    return_hazard& hazard_of(kernel_state const& k) noexcept { return hazards_[k.leases_made > 0 ? 1 : 0]; }
-
-    void count_idle(cluster_state const& s, time_point now) {
-        if (now < next_count_) {
-            return;
-        }
-        next_count_ = now + std::chrono::minutes{5};
-        for (return_hazard& h : hazards_) {
-            h.forget_idle();
-        }
-        for (kernel_state const& k : s.kernels()) {
-            if (k.idle()) {
-                hazard_of(k).still_idle(now - k.idle_since);
-            }
-        }
-    }
-
     // How many requests of each size room is to be kept for.
     void expect(cluster_state const& s, time_point now) {
-        count_idle(s, now);
+        users_.look(s, now);
         rates_.assign(s.host_devices() + std::size_t{1}, 0);
         auto const kernels = s.kernels();
         for (std::uint32_t i = 0; i < kernels.size(); ++i) {
@@ -287,14 +275,14 @@ class predictive_scaling {
     }
 
     config config_;
-    std::array<return_hazard, 2> hazards_{return_hazard{&return_hazard::before_any},
-                                          return_hazard{}}; // of first cells, later ones
-    time_point next_count_{};
+    Users users_;
     std::vector<double> rates_;         // cells to be expected within the horizon, by size
     std::vector<std::uint32_t> wanted_; // by size
     std::vector<slot> free_;
     std::vector<time_point> needless_since_; // by host
 };
+
+using predictive_scaling = basic_predictive_scaling<users_alike>;
 
 /// Where the fewest devices are left over; among equals the executor of the last cell.
 struct tightest_first {
