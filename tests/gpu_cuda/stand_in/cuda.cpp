@@ -43,7 +43,14 @@ using CUcheckpointUnlockArgs = hpcsched::gpu_cuda::cuda::unlock_arguments;
 
 namespace {
 
-stand_in_table table{};
+// As it is without a test that sets it: two devices of 1 GiB, for programs that are tried on them by LD_LIBRARY_PATH.
+stand_in_table table = [] {
+    stand_in_table t{};
+    t.state_after_failure = -1;
+    t.version = 13'000;
+    t.capacity[0] = t.capacity[1] = 1U << 30U;
+    return t;
+}();
 std::mutex mutex; // the steps of processes come from threads of their own
 
 struct stream_state {
