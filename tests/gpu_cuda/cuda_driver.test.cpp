@@ -198,6 +198,11 @@ TEST_CASE("cuda driver: vitals, and the worst error reported stays") {
                                              .corrected_errors = 5,
                                              .uncorrected_errors = 2,
                                              .repair_pending = true});
+    s.table->xid[0] = 79;
+    s.table->xid_of = 9; // of no device that is known here
+    CHECK(d.vitals(0)->last_xid == 0);
+    CHECK(d.vitals(1)->last_xid == 0);
+    s.table->xid_of = 1;
     s.table->xid[0] = 48;
     s.table->xid[1] = 13;
     CHECK(d.vitals(1)->last_xid == 0); // read here, kept for the device that it is of

@@ -44,7 +44,8 @@ struct stand_in_table {
     int mig;         // device 1 is in MIG mode, with two instances
     int mig_secret;  // where they are is not told
     int linked;      // NVLink joins the devices
-    unsigned xid[4]; // errors to be reported of device 1, in this order, 0 ends them
+    unsigned xid[4]; // errors to be reported, in this order, 0 ends them
+    int xid_of;      // the handle that they are of: 1 and 2 the devices, others none of theirs
     unsigned temperature;
     unsigned long long uncorrected;
     int repair_pending;

@@ -203,7 +203,7 @@ nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t, nvmlEventData_t* data, unsigned
     }
     std::memmove(&xid[0], &xid[1], 3 * sizeof xid[0]);
     xid[3] = 0;
-    nvmlDevice_t const device = handle<nvmlDevice_t>(1);
+    nvmlDevice_t const device = handle<nvmlDevice_t>(static_cast<std::uintptr_t>(table().xid_of));
     unsigned long long const type = 8;
     std::memcpy(data, &device, sizeof device);
     std::memcpy(reinterpret_cast<unsigned char*>(data) + 8, &type, sizeof type);
