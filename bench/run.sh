@@ -44,12 +44,13 @@ if [ -f "$build/build.ninja" ]; then
   cmake "$build" -DHPCSCHED_BUILD_BENCH=ON -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" \
     -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" \
     -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" \
+    -DHPCSCHED_WITH_GPU_CUDA=ON \
     --log-level=WARNING >/dev/null
 else
   cmake --preset release -DHPCSCHED_BUILD_TESTS=OFF -DHPCSCHED_BUILD_EXAMPLES=OFF \
     -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
     -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" \
-    -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" --log-level=WARNING >/dev/null
+    -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" -DHPCSCHED_WITH_GPU_CUDA=ON --log-level=WARNING >/dev/null
 fi
 hpcsched_left_out live raft etcd load
 cmake --build "$build" --parallel "$(nproc)" --target hpcsched_bench_programs >&2

@@ -57,7 +57,7 @@ cmake --preset release --log-level=WARNING \
   -DHPCSCHED_BUILD_BENCH="$(hpcsched_switch bench)" -DHPCSCHED_WITH_MPI="$(hpcsched_switch mpi)" \
   -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
   -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" \
-  -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" \
+  -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" -DHPCSCHED_WITH_GPU_CUDA=ON \
   -DHPCSCHED_WITH_NOTEBOOK_HOST="$(hpcsched_switch notebooks)" \
   -DHPCSCHED_WITH_PREDICT_FIT="$(hpcsched_switch predict)" >/dev/null
 echo "Building in build/release ..."

@@ -8,6 +8,7 @@
 #include <hpcsched/testing/archetypes/admission_policy.hpp>
 #include <hpcsched/testing/archetypes/cell_source.hpp>
 #include <hpcsched/testing/archetypes/cluster_scheduler.hpp>
+#include <hpcsched/testing/archetypes/device_driver.hpp>
 #include <hpcsched/testing/archetypes/interarrival_distribution.hpp>
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
 #include <hpcsched/testing/archetypes/log_storage.hpp>
@@ -23,6 +24,7 @@
 #include <hpcsched/testing/conformance/allocator.hpp>
 #include <hpcsched/testing/conformance/cell_source.hpp>
 #include <hpcsched/testing/conformance/cluster_scheduler.hpp>
+#include <hpcsched/testing/conformance/device_driver.hpp>
 #include <hpcsched/testing/conformance/fluid_class.hpp>
 #include <hpcsched/testing/conformance/interarrival_distribution.hpp>
 #include <hpcsched/testing/conformance/invocation_source.hpp>
