@@ -34,5 +34,6 @@
 #include <hpcsched/testing/conformance/scheduling_agent.hpp>
 #include <hpcsched/testing/conformance/scheduling_class.hpp>
 #include <hpcsched/testing/conformance/state_machine.hpp>
+#include <hpcsched/testing/fuse_networks.hpp>
 
 #endif
