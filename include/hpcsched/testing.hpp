@@ -37,5 +37,6 @@
 #include <hpcsched/testing/conformance/scheduling_class.hpp>
 #include <hpcsched/testing/conformance/state_machine.hpp>
 #include <hpcsched/testing/fuse_networks.hpp>
+#include <hpcsched/testing/synthetic_evaluator.hpp>
 
 #endif

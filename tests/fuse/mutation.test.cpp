@@ -26,8 +26,8 @@ namespace hpcsched::fuse {
 namespace {
 
 using namespace test;
-using everything =
-    mutation_mix<reattach_across, reattach_within, move_subtree, unshare, swap_donor, insert_adapter, remove_adapter>;
+using everything = mutation_mix<reattach_across, reattach_within, move_subtree, unshare_blocks, swap_donor,
+                                insert_adapter, remove_adapter>;
 
 std::string first_of(std::vector<std::string> const& broken) {
     return broken.empty() ? "" : broken.front();
@@ -66,7 +66,7 @@ TEST_CASE("mutation: every policy keeps the rules of its concept on drawn forest
     CHECK(check<reattach_across>() == "");
     CHECK(check<reattach_within>() == "");
     CHECK(check<move_subtree>() == "");
-    CHECK(check<unshare>() == "");
+    CHECK(check<unshare_blocks>() == "");
     CHECK(check<swap_donor>() == "");
     CHECK(check<insert_adapter>() == "");
     CHECK(check<remove_adapter>() == "");
@@ -255,31 +255,31 @@ TEST_CASE("gmorph_mutation: of each pair the first drawn is host where that is a
     CHECK(seen["reattach_within 1.4 at 1.2"] > seen["reattach_across 2.2 at 1.2"]);
 }
 
-TEST_CASE("unshare: a branch leaves the trunk earlier, and skipped blocks come back") {
+TEST_CASE("unshare_blocks: a branch leaves the trunk earlier, and skipped blocks come back") {
     auto const teachers = two_chains();
     auto const shared = graph_of(teachers, "1.0 1.1 1.2 1.3 [1.4 1.5 | 2.4 2.5]");
-    CHECK(all_of(unshare{}, teachers, shared) ==
+    CHECK(all_of(unshare_blocks{}, teachers, shared) ==
           std::vector<std::string>{"unshare 2.4 at 1.3 x2", "unshare 2.4 at 1.2 x2", "unshare 2.4 at 1.1 x2",
                                    "unshare 2.4 at 1.0 x2", "unshare 2.4 at 0.0 x4"});
     mutation m{.kind = mutation_kind::unshare, .guest = {2, 4}, .host = {1, 1}, .count = 2};
-    CHECK(after(unshare{}, teachers, shared, m) == "1.0 1.1 [1.2 1.3 1.4 1.5 | 2.2 2.3 2.4 2.5]");
+    CHECK(after(unshare_blocks{}, teachers, shared, m) == "1.0 1.1 [1.2 1.3 1.4 1.5 | 2.2 2.3 2.4 2.5]");
     m.host = {0, 0};
     m.count = 4;
-    CHECK(after(unshare{}, teachers, shared, m) == text_of(model_graph::forest(teachers)));
+    CHECK(after(unshare_blocks{}, teachers, shared, m) == text_of(model_graph::forest(teachers)));
     m.count = 3; // would begin with an activation
-    CHECK(after(unshare{}, teachers, shared, m) == "not legal");
+    CHECK(after(unshare_blocks{}, teachers, shared, m) == "not legal");
     m.count = 5;
-    CHECK(after(unshare{}, teachers, shared, m) == "not legal");
+    CHECK(after(unshare_blocks{}, teachers, shared, m) == "not legal");
     m.host = {2, 4};
-    CHECK(after(unshare{}, teachers, shared, m) == "not legal");
+    CHECK(after(unshare_blocks{}, teachers, shared, m) == "not legal");
 
     auto const pruned = graph_of(teachers, "[1.0 1.1 1.4 1.5 | 2.0 2.1 2.2 2.3 2.4 2.5]");
-    CHECK(all_of(unshare{}, teachers, pruned) ==
+    CHECK(all_of(unshare_blocks{}, teachers, pruned) ==
           std::vector<std::string>{"unshare 1.4 at 1.1 x2", "unshare 1.4 at 1.0 x2"});
-    CHECK(after(unshare{}, teachers, pruned,
+    CHECK(after(unshare_blocks{}, teachers, pruned,
                 {.kind = mutation_kind::unshare, .guest = {1, 4}, .host = {1, 1}, .count = 2}) ==
           text_of(model_graph::forest(teachers)));
-    CHECK(all_of(unshare{}, teachers, model_graph::forest(teachers)).empty());
+    CHECK(all_of(unshare_blocks{}, teachers, model_graph::forest(teachers)).empty());
 }
 
 TEST_CASE("swap_donor: a trunk gets another teacher's weights, or another teacher's blocks") {
@@ -322,7 +322,7 @@ TEST_CASE("adapter mutations: a translation where features are another teacher's
 TEST_CASE("mutation_mix: weights decide, and another steps in for one that finds nothing") {
     auto const teachers = two_chains();
     auto const forest = model_graph::forest(teachers);
-    using mix = mutation_mix<unshare, reattach_across, reattach_within>;
+    using mix = mutation_mix<unshare_blocks, reattach_across, reattach_within>;
     draws d{7, "mix"};
     mix const only_first{{1, 0, 0}, {}, {}, {}};
     CHECK_FALSE(only_first.draw(teachers, forest, d).has_value());

@@ -26,7 +26,7 @@ namespace hpcsched::fuse {
 /// first of them reads what it was made for: the block before it of the same teacher, the input of the network, or
 /// whatever stands above the guest and gives a tensor of that shape. What only the guest needed goes. So a branch
 /// leaves a shared trunk earlier, and blocks that were skipped are put in again.
-struct unshare {
+struct unshare_blocks {
     /// \complexity O(n * l) for l blocks of a teacher, and the depth of the tree for each that fits
     void enumerate(teacher_set const& teachers, model_graph const& graph, sink<mutation>& out) const {
         detail::present_blocks const present{teachers, graph};
@@ -218,7 +218,7 @@ struct swap_donor {
     }
 };
 
-static_assert(mutation_policy<unshare> && mutation_policy<swap_donor>);
+static_assert(mutation_policy<unshare_blocks> && mutation_policy<swap_donor>);
 
 } // namespace hpcsched::fuse
 
