@@ -31,10 +31,10 @@ class gaussian_process {
   public:
     struct config {
         double slope = 0.02; ///< mean: so much times the sum of the features
-        double linear = 0.05;
+        double linear = 0.02;
         double smooth = 0.01;
         double length = 0.4;
-        double noise = 0.003;
+        double noise = 0.006;
         std::size_t memory = 200; ///< observations that are remembered, the newest
     };
 

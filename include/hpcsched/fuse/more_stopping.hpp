@@ -35,8 +35,8 @@ namespace hpcsched::fuse {
 /// Abandons a training whose curve, extrapolated to the last epoch, ends above what is tolerated by more than a margin.
 /// Nothing more is measured of it. The margin allows for checks that scatter.
 struct extrapolate {
-    std::uint32_t every = 2; ///< epochs between checks, which cost far less than an epoch
-    std::size_t points_needed = 4;
+    std::uint32_t every = 3; ///< epochs between checks, which cost far less than an epoch
+    std::size_t points_needed = 6;
     double margin = 0.003;      ///< absolute
     double margin_share = 0.25; ///< of the way that is left by the last check
 
