@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/fuse/gmorph_mutation.hpp>
+#include <hpcsched/fuse/sampler.hpp>
+
+#include <optional>
+
+using namespace hpcsched;
+
+struct near_miss {
+    std::optional<fuse::proposal> propose(fuse::search_view const&, fuse::gmorph_mutation&, fuse::unknown_cost const&,
+                                          fuse::draws&);
+    void learn(fuse::search_view const&, fuse::candidate const&, fuse::outcome const&);
+};
+
+static_assert(fuse::candidate_sampler<near_miss, fuse::gmorph_mutation, fuse::unknown_cost>);
