@@ -152,6 +152,8 @@ TEST_CASE("cluster world: uncertain eagerness makes the sure less sure") {
     predict::noisy_simulation s{cluster_world{}, cluster_noise{}, next_cell_waits{0}};
     auto const p = s.ask(o, 1, {.half_width = 0.02});
     CHECK(p->answer.happens.within.contains(1 - std::sqrt(0.5 / 1.5)));
+    o.sessions[0].returns = {3, 3};
+    CHECK(s.ask(o, 1, {.half_width = 0.02})->answer.happens.within.contains(1 - std::pow(3.0 / 4, 3)));
 }
 
 TEST_CASE("cluster world: without room at home a cell moves where it may, and waits in order of arrival where not") {

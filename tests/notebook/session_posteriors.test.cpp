@@ -70,8 +70,8 @@ TEST_CASE(
     }
     cluster_outlook const o = t.look();
     REQUIRE(o.sessions.size() == 2);
-    CHECK(o.sessions[0].return_factor > 2 * o.sessions[1].return_factor);
-    CHECK(o.sessions[0].end_factor > o.sessions[1].end_factor);
+    CHECK(o.sessions[0].returns.mean() > 2 * o.sessions[1].returns.mean());
+    CHECK(o.sessions[0].ends.mean() > o.sessions[1].ends.mean());
     CHECK(o.sessions[0].returns.shape == doctest::Approx(o.sessions[1].returns.shape + 36));
     CHECK(o.sessions[0].demand.mode() == 1);
     CHECK(o.sessions[1].demand.mode() == 4);
@@ -108,10 +108,10 @@ TEST_CASE("session posteriors: to stay away counts against eagerness while it la
     t.submit(0, 1);
     t.now += minutes{1};
     t.finish(0);
-    double const soon = t.look().sessions[0].return_factor;
+    double const soon = t.look().sessions[0].returns.mean();
     double const rate_soon = t.learned.return_rate(t.state, kernel_id{0}, t.now + minutes{1});
     t.now += hours{5};
-    CHECK(t.look().sessions[0].return_factor < soon / 2);
+    CHECK(t.look().sessions[0].returns.mean() < soon / 2);
     CHECK(t.learned.return_rate(t.state, kernel_id{0}, t.now) < rate_soon / 100);
 }
 
@@ -124,11 +124,11 @@ TEST_CASE("session posteriors: a session's end leaves nothing of it to the next 
         t.now += seconds{20};
         t.finish(0);
     }
-    CHECK(t.look().sessions[0].return_factor > 1.5);
+    CHECK(t.look().sessions[0].returns.mean() > 1.5);
     t.learned.closed(t.state, kernel_id{0}, t.now);
     t.state.close(kernel_id{0}, t.out);
     t.open(0);
-    CHECK(t.look().sessions[0].return_factor == doctest::Approx(1));
+    CHECK(t.look().sessions[0].returns.mean() == doctest::Approx(1));
     CHECK_FALSE(t.look().sessions[0].had_cell);
 }
 

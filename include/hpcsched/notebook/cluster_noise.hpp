@@ -8,7 +8,7 @@
 #include <hpcsched/predict/noise.hpp>
 
 #include <boost/random/exponential_distribution.hpp>
-#include <boost/random/gamma_distribution.hpp>
+#include <boost/random/normal_distribution.hpp>
 #include <boost/random/uniform_01.hpp>
 
 #include <array>
@@ -28,19 +28,20 @@ class cluster_noise {
                                                                              "end time", "demand"};
     using streams = predict::noise_streams<source_count>;
 
-    void perceive(cluster_outlook& s, streams& d) const {
-        for (session_outlook& o : s.sessions) {
-            o.return_factor = draw(o.returns, spread_[eagerness], d[eagerness]);
-            o.end_factor = draw(o.ends, spread_[length], d[length]);
-        }
-    }
+    /// What is seen of a cluster is exact; what is believed of its users is drawn when it first matters.
+    static void perceive(cluster_outlook&, streams&) noexcept {}
 
     void disturb(cluster_world::run& r, streams& d) const {
         for (cluster_world::plan& p : r.plans()) {
-            bool const runs = r.is_running(p.session);
-            std::size_t const from = runs ? end_time : return_time;
-            p.amount = last(spread_[from], d[from]);
-            if (!runs && spread_[demand] > 0) {
+            session_outlook const& seen = r.seen(p.session);
+            if (r.is_running(p.session)) {
+                decide(r.end_factor(p.session), seen.ends, length, d);
+                p.amount = last(spread_[end_time], d[end_time]);
+                continue;
+            }
+            decide(r.return_factor(p.session), seen.returns, eagerness, d);
+            p.amount = last(spread_[return_time], d[return_time]);
+            if (spread_[demand] > 0) {
                 boost::random::uniform_01<double> uniform;
                 bool const drawn = uniform(d[demand]) < spread_[demand];
                 double const size = uniform(d[demand]);
@@ -58,13 +59,33 @@ class cluster_noise {
 
   private:
     // The same mean, the deviation times the spread.
-    static double draw(gamma_belief const& g, double spread, light_stream& bits) {
-        if (spread == 0) {
-            return g.mean();
+    void decide(double& factor, gamma_belief const& g, source from, streams& d) const {
+        if (factor < 0) {
+            double const narrower = spread_[from] == 0 ? 0 : 1 / (spread_[from] * spread_[from]);
+            factor = narrower == 0 ? g.mean() : gamma(g.shape * narrower, d[from]) / (g.rate * narrower);
         }
-        double const narrower = 1 / (spread * spread);
-        boost::random::gamma_distribution<double> gamma{g.shape * narrower, 1 / (g.rate * narrower)};
-        return gamma(bits);
+    }
+    /// A Gamma distribution of a shape and of rate 1. Most of a future's time is spent drawing, so it is worth its own.
+    /// \source Marsaglia, Tsang, "A simple method for generating gamma variables", TOMS 2000; below a shape of 1 by
+    /// that
+    ///         of one more, as there
+    static double gamma(double shape, light_stream& bits) {
+        boost::random::uniform_01<double> uniform;
+        if (shape < 1) {
+            double const more = gamma(shape + 1, bits);
+            return more * std::pow(1 - uniform(bits), 1 / shape);
+        }
+        double const d = shape - 1.0 / 3;
+        double const c = 1 / std::sqrt(9 * d);
+        boost::random::normal_distribution<double> normal;
+        for (;;) {
+            double const x = normal(bits);
+            double const v = (1 + c * x) * (1 + c * x) * (1 + c * x);
+            double const u = 1 - uniform(bits);
+            if (v > 0 && std::log(u) < 0.5 * x * x + d * (1 - v + std::log(v))) {
+                return d * v;
+            }
+        }
     }
     // An exponential of mean 1, its logarithm drawn towards that of the median.
     static double last(double spread, light_stream& bits) {

@@ -62,10 +62,8 @@ struct session_outlook {
     std::uint16_t host = 0;                       ///< where it runs
     double lasted = 0;                            ///< idle, running or waiting for so long, seconds
     demand_belief demand{};
-    gamma_belief returns{};   ///< how eagerly it comes back, beside all sessions
-    gamma_belief ends{};      ///< how soon its cells end, beside all sessions
-    double return_factor = 1; ///< what one world takes for it: the mean, or a draw
-    double end_factor = 1;
+    gamma_belief returns{}; ///< how eagerly it comes back, beside all sessions
+    gamma_belief ends{};    ///< how soon its cells end, beside all sessions
 };
 
 /// A request that could come within the horizon; as long as it has not, it takes nothing.
@@ -121,6 +119,13 @@ class cluster_world {
         [[nodiscard]] bool is_running(std::size_t session) const noexcept {
             return sessions_[session].phase == session_phase::running;
         }
+        [[nodiscard]] session_outlook const& seen(std::size_t session) const noexcept {
+            return seen_->sessions[session];
+        }
+        /// How eager a session is in this future, and how soon its cells end in it; negative as long as nobody has
+        /// said, which counts as the mean of what is believed. Once said it holds to the horizon.
+        [[nodiscard]] double& return_factor(std::size_t session) noexcept { return sessions_[session].return_factor; }
+        [[nodiscard]] double& end_factor(std::size_t session) noexcept { return sessions_[session].end_factor; }
 
         [[nodiscard]] double now() const noexcept { return now_; } ///< seconds from the beginning
         [[nodiscard]] std::vector<std::uint16_t> const& free() const noexcept { return free_; } ///< by host
@@ -151,6 +156,8 @@ class cluster_world {
             bool had_cell;
             first asked;
             bool ended;
+            double return_factor;
+            double end_factor;
             std::uint8_t previous;
             std::uint16_t gpus;
             std::uint16_t host;
@@ -192,7 +199,7 @@ class cluster_world {
         r.sessions_.resize(s.sessions.size());
         for (std::uint32_t i = 0; i < s.sessions.size(); ++i) {
             session_outlook const& o = s.sessions[i];
-            r.sessions_[i] = {o.phase, o.had_cell, run::first::none, false, o.previous, o.gpus, o.host};
+            r.sessions_[i] = {o.phase, o.had_cell, run::first::none, false, -1, -1, o.previous, o.gpus, o.host};
             if (o.phase == session_phase::waiting) {
                 r.waiting_.push_back(i);
             } else {
@@ -234,6 +241,10 @@ class cluster_world {
         return a.at != b.at ? a.at > b.at : a.session > b.session;
     }
 
+    static double said_or_mean(double said, gamma_belief const& believed) noexcept {
+        return said < 0 ? believed.mean() : said;
+    }
+
     static void carry_out_plans(run& r) {
         cluster_outlook const& s = *r.seen_;
         for (plan const& p : r.plans_) {
@@ -241,7 +252,8 @@ class cluster_world {
             run::live& now = r.sessions_[p.session];
             bool const runs = now.phase == session_phase::running;
             hazard_curve const& curve = runs ? s.run_end : now.had_cell ? s.next_return : s.first_return;
-            double const factor = runs ? o.end_factor : o.return_factor;
+            double const factor =
+                runs ? said_or_mean(now.end_factor, o.ends) : said_or_mean(now.return_factor, o.returns);
             if (!runs) {
                 now.gpus = p.size < 0 ? o.demand.mode() : o.demand.at(p.size);
             }
@@ -277,7 +289,8 @@ class cluster_world {
             return 0;
         }
         hazard_curve const& curve = o.had_cell ? r.seen_->next_return : r.seen_->first_return;
-        return o.return_factor * (curve.cumulative(o.lasted + to) - curve.cumulative(o.lasted + r.now_));
+        return said_or_mean(r.sessions_[q.session].return_factor, o.returns) *
+               (curve.cumulative(o.lasted + to) - curve.cumulative(o.lasted + r.now_));
     }
 
     static void request(run& r, std::uint32_t session) {

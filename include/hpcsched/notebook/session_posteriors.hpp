@@ -215,8 +215,6 @@ class session_posteriors {
         } else if (o.phase == session_phase::running) {
             o.ends = eagerness{mine.ends, ends_.curve}.after(o.lasted);
         }
-        o.return_factor = o.returns.mean();
-        o.end_factor = o.ends.mean();
         return o;
     }
 
