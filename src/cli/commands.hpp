@@ -23,7 +23,9 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec notebook_kernel_command();
 command_spec notebook_serve_command();
 command_spec notebook_status_command();
-command_spec notebook_drain_command(); // likewise
+command_spec notebook_drain_command();  // likewise
+command_spec predict_command();         // where one of its subcommands is built
+command_spec predict_physics_command(); // where predict_bullet is built
 [[nodiscard]] command_spec raft_command();
 [[nodiscard]] command_spec raft_serve_command();   // where raft_asio is built
 [[nodiscard]] command_spec raft_kv_command();      // likewise

@@ -63,6 +63,9 @@ int main(int argument_count, char** argument_values) {
 #endif
     program.commands.push_back(workload_command());
     program.commands.push_back(notebook_command());
+#ifdef HPCSCHED_HAS_PREDICT_BULLET
+    program.commands.push_back(predict_command());
+#endif
     program.commands.push_back(raft_command());
     program.commands.push_back(policies_command(policies));
     program.commands.push_back(completion_command(program));
