@@ -25,7 +25,7 @@ hpcsched_packages() {
       echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle \
         python3-numpy python3-xxhash redis-server
       ;;
-    predict) echo libnlopt-dev libnlopt-cxx-dev ;;
+    predict) echo libnlopt-dev libnlopt-cxx-dev libbullet-dev libboost-json1.81-dev ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -44,7 +44,7 @@ hpcsched_why() {
     etcd) echo "the tests and figures against a real etcd" ;;
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
     jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
-    predict) echo "fitting the noise of predictions (hpcsched::predict_fit) and its tests" ;;
+    predict) echo "fitting the noise of predictions, and worlds of Bullet (hpcsched::predict_fit, predict_bullet), and their tests" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;

@@ -59,7 +59,8 @@ cmake --preset release --log-level=WARNING \
   -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" \
   -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" -DHPCSCHED_WITH_GPU_CUDA=ON \
   -DHPCSCHED_WITH_NOTEBOOK_HOST="$(hpcsched_switch notebooks)" \
-  -DHPCSCHED_WITH_PREDICT_FIT="$(hpcsched_switch predict)" >/dev/null
+  -DHPCSCHED_WITH_PREDICT_FIT="$(hpcsched_switch predict)" \
+  -DHPCSCHED_WITH_PREDICT_BULLET="$(hpcsched_switch predict)" >/dev/null
 echo "Building in build/release ..."
 cmake --build "$build" --parallel "$cores" --target all house_headers house_noexcept
 echo "Built in $SECONDS s."

@@ -26,6 +26,7 @@ command_spec notebook_status_command();
 command_spec notebook_drain_command(); // likewise
 [[nodiscard]] command_spec predict_command();
 [[nodiscard]] command_spec predict_cluster_command();
+[[nodiscard]] command_spec predict_physics_command(); // where predict_bullet is built
 [[nodiscard]] command_spec raft_command();
 [[nodiscard]] command_spec raft_serve_command();   // where raft_asio is built
 [[nodiscard]] command_spec raft_kv_command();      // likewise

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_PREDICT_BULLET_PHYSICS_WORLD_HPP
+#define HPCSCHED_PREDICT_BULLET_PHYSICS_WORLD_HPP
+
+#include <hpcsched/predict/world.hpp>
+#include <hpcsched/predict_bullet/scene.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace hpcsched::predict_bullet {
+
+/// How the engine is to play a scene. The defaults are those under which the noiseless engine agrees best with the
+/// study's real scenes, family by family; they are the same for all of them.
+struct engine_config {
+    double step_seconds = 0.01;
+    int substeps = 1;                ///< of the engine, in one step
+    double gravity = 9.81;           ///< m/s^2, downwards
+    double patch_friction = 2;       ///< times what a single point has: PhysX holds a patch at two anchors
+    double bounce_threshold = 2;     ///< m/s; a slower blow does not bounce
+    double sticking_speed = 0.02;    ///< m/s; below it static friction holds in any case
+    double contact_distance = 0.002; ///< metres; closer than that is touching
+    double largest_spin = 7;         ///< 1/s, as Unity limits it
+    int solver_iterations = 20;      ///< of the impulse solver, in one substep
+    double still_speed = 0.02;       ///< m/s and 1/s; slower than that is at rest
+    std::uint64_t still_steps = 30;  ///< so long all must be at rest before the scene counts as settled
+};
+
+/// That two bodies began to touch in a step, with a blow.
+struct collision {
+    static constexpr std::size_t floor = static_cast<std::size_t>(-1);
+
+    std::size_t one = 0;   ///< index of a body of the scene, never the floor
+    std::size_t other = 0; ///< likewise, or `floor`
+    vector3 at{};          ///< where
+    vector3 impulse{};     ///< newton seconds that `one` received; `other` received the opposite
+};
+
+/// How a body stands.
+struct pose {
+    vector3 position{}; ///< of its origin
+    quaternion orientation{};
+};
+
+/// A scene that is being played out: what a question and a noise model may look at.
+/// \thread_safety none; distinct runs may be used by distinct threads
+class physics_run {
+  public:
+    physics_run(physics_run&&) noexcept;
+    physics_run& operator=(physics_run&&) noexcept;
+    ~physics_run();
+
+    [[nodiscard]] std::uint64_t steps() const noexcept;
+    [[nodiscard]] scene const& played() const noexcept;
+    /// Where the body is now; where it was put, if it is not simulated.
+    [[nodiscard]] pose pose_of(std::size_t body) const;
+    [[nodiscard]] vector3 velocity_of(std::size_t body) const;
+    /// The step after which target and zone touched first, and where.
+    [[nodiscard]] std::optional<std::uint64_t> first_contact_step() const noexcept;
+    [[nodiscard]] std::optional<vector3> first_contact_place() const noexcept;
+    /// The step after which this body touched the zone first.
+    [[nodiscard]] std::optional<std::uint64_t> first_contact_step_of(std::size_t body) const noexcept;
+    /// The blows of the last step.
+    [[nodiscard]] std::span<collision const> collisions() const noexcept;
+    /// Gives a body an impulse now, newton seconds, at a place in the scene. Immovable bodies do not mind.
+    void strike(std::size_t body, vector3 impulse, vector3 at);
+
+  private:
+    friend class physics_world;
+    class engine;
+    explicit physics_run(std::unique_ptr<engine> made) noexcept;
+    std::unique_ptr<engine> engine_;
+};
+
+/// Bodies on a floor, by the engine Bullet.
+///
+/// Deterministic to the bit on one machine and build: a run begins with an engine of its own, and nothing of an earlier
+/// future is left in it. Bodies that joints hold together are played as one.
+/// \complexity of a step: the contacts of the scene times the solver's iterations; of a beginning: the bodies
+class physics_world {
+  public:
+    using state = scene;
+    using run = physics_run;
+
+    explicit physics_world(engine_config const& config = {}) : config_{config} {}
+
+    [[nodiscard]] engine_config const& config() const noexcept { return config_; }
+
+    [[nodiscard]] run make_run() const;
+    void begin(run& r, state const& s) const;
+    /// `finished` when the scene's steps are over or all has come to rest; `diverged` when a body has left the scene
+    /// or is nowhere.
+    [[nodiscard]] predict::progress step(run& r) const;
+
+  private:
+    engine_config config_;
+};
+static_assert(predict::world<physics_world>);
+
+} // namespace hpcsched::predict_bullet
+
+#endif

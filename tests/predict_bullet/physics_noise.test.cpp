@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/predict_bullet/generate_scene.hpp>
+#include <hpcsched/predict_bullet/physics_noise.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+namespace hpcsched::predict_bullet {
+namespace {
+
+using streams = predict::noise_streams<physics_noise::source_count>;
+
+physics_noise only(std::size_t source, double spread) {
+    physics_noise n;
+    n.spread[source] = spread;
+    return n;
+}
+
+/// Of the angle by which the first push was turned: the mean of its cosine.
+double mean_cosine(double spread) {
+    scene const s = *generate_scene(family::collide, 1);
+    double sum = 0;
+    constexpr int count = 4000;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        scene seen = s;
+        streams draws{5, n};
+        only(2, spread).perceive(seen, draws);
+        vector3 const a = s.pushes[0].impulse;
+        vector3 const b = seen.pushes[0].impulse;
+        sum += (a.x * b.x + a.z * b.z) / (std::hypot(a.x, a.z) * std::hypot(b.x, b.z));
+    }
+    return sum / count;
+}
+
+} // namespace
+
+TEST_CASE("with all sources silent a scene is seen as it is, in every family") {
+    for (std::size_t f = 0; f < family_count; ++f) {
+        scene const s = *generate_scene(static_cast<family>(f), 2);
+        scene seen = s;
+        streams draws{1, 1};
+        physics_noise{}.perceive(seen, draws);
+        CHECK(seen.bodies.size() == s.bodies.size());
+        for (std::size_t n = 0; n < s.bodies.size(); ++n) {
+            CHECK(seen.bodies[n].position == s.bodies[n].position);
+            CHECK(seen.bodies[n].mass == s.bodies[n].mass);
+        }
+        CHECK(seen.pushes == s.pushes);
+    }
+}
+
+TEST_CASE("positions are spread as told, and what cannot move is not") {
+    scene const s = *generate_scene(family::dominoes, 1);
+    double squares = 0;
+    constexpr int count = 4000;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        scene seen = s;
+        streams draws{3, n};
+        only(0, 0.05).perceive(seen, draws);
+        double const away = seen.bodies[s.target].position.z - s.bodies[s.target].position.z;
+        squares += away * away;
+        CHECK(seen.bodies[s.zone].position == s.bodies[s.zone].position);
+    }
+    CHECK(std::sqrt(squares / count) == doctest::Approx(0.05).epsilon(0.05));
+}
+
+TEST_CASE("directions follow a von Mises distribution") {
+    // The mean cosine of kappa is I1 / I0: 0.4464 for kappa 1, and 1 - 1 / (2 kappa) nearly for large ones.
+    CHECK(mean_cosine(1) == doctest::Approx(0.4464).epsilon(0.04));
+    CHECK(mean_cosine(0.1) == doctest::Approx(1 - 0.01 / 2).epsilon(0.002));
+}
+
+TEST_CASE("what a joint holds is moved and turned as one") {
+    scene const s = *generate_scene(family::link, 1);
+    fixed_joint const j = s.joints.front();
+    scene seen = s;
+    streams draws{1, 7};
+    physics_noise noise = only(0, 0.2);
+    noise.spread[1] = 0.5;
+    noise.perceive(seen, draws);
+    vector3 const away = seen.bodies[j.child].position - seen.bodies[j.parent].position;
+    vector3 const before = s.bodies[j.child].position - s.bodies[j.parent].position;
+    CHECK(std::hypot(away.x, away.y, away.z) == doctest::Approx(std::hypot(before.x, before.y, before.z)));
+    CHECK_FALSE(seen.bodies[j.parent].position == s.bodies[j.parent].position);
+}
+
+TEST_CASE("a noisy collision sends a body elsewhere, and both sides keep their momentum") {
+    scene s = *generate_scene(family::collide, 1);
+    s.bodies[1].shape = primitive::sphere;
+    s.bodies[1].scale = {0.4, 0.4, 0.4};
+    for (body& b : s.bodies) {
+        b.dynamic_friction = 0;
+    }
+    physics_world const world;
+    physics_run run = world.make_run();
+    double aside[2] = {};
+    for (int noisy = 0; noisy < 2; ++noisy) {
+        world.begin(run, s);
+        streams draws{1, 1};
+        for (int n = 0; n < 60; ++n) {
+            only(4, noisy == 1 ? 0.5 : 0).disturb(run, draws);
+            if (world.step(run) != predict::progress::running) {
+                break;
+            }
+        }
+        aside[noisy] = run.velocity_of(1).z;
+    }
+    CHECK(std::abs(aside[0] - aside[1]) > 0.05);
+}
+
+} // namespace hpcsched::predict_bullet

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/predict_bullet/scene_file.hpp>
+
+#include <doctest/doctest.h>
+
+#include "skip.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace hpcsched::predict_bullet {
+namespace {
+
+std::string add(int id, std::string const& name, double y = 0) {
+    return R"({"type":"add_object","id":)" + std::to_string(id) + R"(,"name":")" + name +
+           R"(","scale_factor":1,"position":{"x":0,"y":)" + std::to_string(y) +
+           R"(,"z":0},"rotation":{"x":0,"y":0,"z":0}})";
+}
+
+std::string scene_of(std::string const& commands, std::string const& more = "") {
+    return R"({"stimulus":"s","scenario":"collide","contact":true,"first_contact_frame":3,"frames":9)" + more +
+           R"(,"commands":[)" + commands + "]}";
+}
+
+std::string const two = add(1, "cube") + "," + add(2, "sphere");
+
+} // namespace
+
+TEST_CASE("a scene has the bodies, materials and pushes that its commands make") {
+    auto const read = read_scene(scene_of(
+        two + R"(,{"type":"set_mass","id":2,"mass":4},)"
+              R"({"type":"scale_object","id":2,"scale_factor":{"x":1,"y":2,"z":3}},)"
+              R"({"type":"set_physic_material","id":2,"dynamic_friction":0.1,"static_friction":0.2,"bounciness":0.3},)"
+              R"({"type":"set_kinematic_state","id":1,"is_kinematic":true,"use_gravity":true},)"
+              R"({"type":"apply_force_at_position","id":2,"frame":15,"force":{"x":1,"y":0,"z":0},)"
+              R"("position":{"x":0,"y":1,"z":0}})",
+        R"(,"human_correct":0.25,"human_count":40)"));
+    REQUIRE(read.has_value());
+    scene const& s = read->seen;
+    REQUIRE(s.bodies.size() == 2);
+    CHECK(s.bodies[0].immovable);
+    CHECK(s.bodies[1].mass == 4);
+    CHECK(s.bodies[1].scale == vector3{1, 2, 3});
+    CHECK(s.bodies[1].static_friction == 0.2);
+    REQUIRE(s.pushes.size() == 1);
+    CHECK(s.pushes[0].step == 15);
+    CHECK(s.pushes[0].at == vector3{0, 1, 0});
+    CHECK(read->people->yes == 0.25);
+    CHECK(read->first_contact_step == 3);
+}
+
+TEST_CASE("people's share of yes is of those who were wrong where there was no contact") {
+    std::string text = scene_of(two, R"(,"human_correct":0.25,"human_count":40)");
+    text.replace(text.find("true"), 4, "false");
+    CHECK(read_scene(text)->people->yes == 0.75);
+}
+
+TEST_CASE("what is wrong with a scene is said with the number of its line and of its command") {
+    struct example {
+        std::string text;
+        std::string says;
+    };
+    std::array const bad{
+        example{"nonsense", "line 2: not JSON"},
+        example{"[]", "a scene must be a JSON object"},
+        example{scene_of(add(1, "cube")), "needs a zone and a target"},
+        example{scene_of(two + "," + add(2, "cube")), "command 3: two objects have id 2"},
+        example{scene_of(two + R"(,{"type":"explode","id":1})"), "command 3: there is no command 'explode'"},
+        example{scene_of(two + R"(,{"type":"set_mass","id":7,"mass":1})"), "there is no object with id 7"},
+        example{scene_of(two + R"(,{"type":"set_mass","id":2,"mass":1e99})"), "'mass' must be from"},
+        example{scene_of(two + R"(,{"type":"set_mass","id":2,"mass":0})"), "its mass must be above 0"},
+        example{scene_of(two + R"(,{"type":"set_mass","id":2})"), "'mass' is missing"},
+        example{scene_of(two + ",7"), "command 3: it is not an object"},
+        example{scene_of(add(1, "cube") + "," + add(2, "cube", 10)), "nothing stands there in its place"},
+    };
+    for (example const& e : bad) {
+        auto const read = read_scenes(std::string_view{scene_of(two) + "\n" + e.text});
+        REQUIRE(read.has_error());
+        INFO(read.error().message);
+        CHECK(read.error().message.find(e.says) != std::string::npos);
+        CHECK(read.error().message.starts_with("line 2: "));
+    }
+}
+
+TEST_CASE("a turn by Euler angles is about z, then x, then y") {
+    vector3 const ahead = rotate(from_euler_degrees({0, 90, 0}), {0, 0, 1});
+    CHECK(ahead.x == doctest::Approx(1));
+    vector3 const both = rotate(from_euler_degrees({90, 90, 0}), {0, 0, 1});
+    CHECK(both.y == doctest::Approx(-1)); // about x first: down, and about y it stays there
+}
+
+TEST_CASE("the real scenes are read, all of them") {
+    auto const path = test::shared_data("contact_scenes.jsonl");
+    if (!path) {
+        HPCSCHED_SKIP("HPCSCHED_DATA names no folder with the real scenes");
+    }
+    auto const scenes = read_scenes(std::filesystem::path{*path});
+    REQUIRE(scenes.has_value());
+    std::size_t answered = 0;
+    std::size_t contacts = 0;
+    for (recorded_scene const& s : *scenes) {
+        answered += s.people ? 1U : 0U;
+        contacts += s.contact ? 1U : 0U;
+        CHECK(s.seen.bodies[s.seen.target].position.y < 5);
+        CHECK_FALSE(s.seen.bodies[s.seen.target].immovable);
+    }
+    CHECK(scenes->size() == 994);
+    CHECK(answered == 646);
+    CHECK(contacts == 489);
+}
+
+} // namespace hpcsched::predict_bullet
