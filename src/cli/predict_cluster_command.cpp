@@ -43,8 +43,8 @@ Examples:
   hpcsched predict cluster idlt_june.csv --policy predictive --horizon 5min
   hpcsched predict cluster --out forecast.json --page forecast.html
 
-"foretold" is the mean of the forecasts in a bin, "came" the share of them that came true; "off" is their mean distance,
-the bins weighed by their forecasts. Under "waits" are the cells that came.
+"foretold" is the mean of the forecasts in a bin, "came" the share of them that came true; "off" is their mean
+distance, the bins weighed by their forecasts. Under "waits" are the cells that came.
 
 Exit status: 0 success, 1 failure, 2 wrong command line, 3 a trace that cannot be read.)";
 
@@ -184,7 +184,13 @@ workload::notebook_trace trace_of(arguments const& given) {
     if (given.has("trace")) {
         return or_fail(experiment::read_notebook_trace(given.one("trace")), exit_code::bad_input);
     }
-    return or_fail(workload::generate_notebooks({}), exit_code::failure);
+    workload::notebook_generator_config config;
+    if (given.has("--sessions")) {
+        config.session_count = static_cast<std::uint32_t>(
+            or_fail(parse_count(given.one("--sessions"), 1, 1'000'000), exit_code::usage, "--sessions: "));
+    }
+    config.length = time_of(given, "--length", config.length);
+    return or_fail(workload::generate_notebooks(config), exit_code::usage);
 }
 
 exit_code predict(arguments const& given) {
@@ -205,6 +211,9 @@ exit_code predict(arguments const& given) {
     workload::notebook_trace const trace = trace_of(given);
     std::cerr << "hpcsched: replaying " << trace.cells.size() << " cells, with " << config.worlds
               << " futures of each moment; a month takes a minute or two\n";
+    if (trace.cells.empty()) {
+        throw failure{exit_code::bad_input, "there is no cell in this trace"};
+    }
     auto const all =
         policy == "notebookos"
             ? replay(notebook::notebookos_cluster{notebook::notebookos_policies{random_stream{config.seed, "victims"}}},
@@ -233,6 +242,8 @@ command_spec predict_cluster_command() {
                   .value = "TRACE",
                   .help = "notebook cells, as `notebook simulate` reads them; none: a generated month",
                   .complete = value_completion::file()},
+                 {.name = "--sessions", .value = "N", .help = "of the generated trace (339)"},
+                 {.name = "--length", .value = "TIME", .help = "of the generated trace (30d)"},
                  {.name = "--policy",
                   .value = "NAME",
                   .help = "who schedules: notebookos or predictive (notebookos)",

@@ -34,6 +34,9 @@ void check_better(std::map<std::string, notebook_result> const& r) {
     CHECK(own.all.at_once > 0.965);
     CHECK(own.all.at_once > theirs.all.at_once);
     CHECK(r.at("reservation").all.delay.p50 <= own.all.delay.p50);
+    // The one that asks futures: fewer GPU-hours than the subscription ratio needs, at a p99 that is no larger.
+    CHECK(r.at("foreseeing").provisioned < theirs.provisioned);
+    CHECK(r.at("foreseeing").all.delay.p99 <= theirs.all.delay.p99);
 }
 
 constexpr char const* no_data = "HPCSCHED_DATA names no folder with the real traces";

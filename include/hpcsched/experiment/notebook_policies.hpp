@@ -23,7 +23,7 @@ struct notebook_policy {
     runner run;              ///< replays a trace; safe to call from several threads
 };
 
-/// What ships: `reservation`, `batch`, `notebookos-lcp`, `notebookos`, `predictive`. An experiment of one's own appends
+/// What ships: `reservation`, `batch`, `notebookos-lcp`, `notebookos`, `predictive`, `foreseeing`. An experiment of one's own appends
 /// to it.
 [[nodiscard]] std::vector<notebook_policy> shipped_notebook_policies();
 
