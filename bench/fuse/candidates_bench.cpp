@@ -16,9 +16,9 @@
 #include <benchmark/benchmark.h>
 
 #include "figure.hpp"
+#include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -43,6 +43,16 @@ double cpu_seconds() {
     std::timespec now{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// CPU time of the programs that this one started, which neighbours on the machine lengthen less than they do the wait.
+double children_seconds() {
+    rusage used{};
+    getrusage(RUSAGE_CHILDREN, &used);
+    auto const seconds = [](timeval const& t) {
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 teacher_set three_of_33() {
@@ -253,7 +263,7 @@ bench::figure_case const candidates{"fuse.candidates", 11,
                                     }};
 
 bench::figure_case const compile_time{
-    "fuse.compile_time", 11, "seconds to compile a trivial program that uses only fuse, without Torch",
+    "fuse.compile_time", 11, "CPU seconds to compile a trivial program that uses only fuse, without Torch",
     [](bench::effort how_much) {
         std::string const command = std::string{HPCSCHED_BENCH_COMPILER} + " -std=c++20 -I" HPCSCHED_BENCH_INCLUDE
                                                                            " -isystem " HPCSCHED_BENCH_EIGEN
@@ -263,13 +273,12 @@ bench::figure_case const compile_time{
                                                                          " -c -o /dev/null " HPCSCHED_BENCH_TRIVIAL;
         double smallest = 1e9;
         for (int round = 0; round < (how_much == bench::effort::full ? 3 : 1); ++round) {
-            auto const start = std::chrono::steady_clock::now();
+            double const start = children_seconds();
             if (std::system((how_much == bench::effort::full ? built : command).c_str()) != 0) {
                 std::fprintf(stderr, "cannot compile: %s\n", built.c_str());
                 return;
             }
-            std::chrono::duration<double> const spent = std::chrono::steady_clock::now() - start;
-            smallest = std::min(smallest, spent.count());
+            smallest = std::min(smallest, children_seconds() - start);
         }
         bench::report(
             {.name = "fuse.compile_time", .value = smallest, .unit = "s", .goal = "below 5 s", .holds = smallest < 5});
