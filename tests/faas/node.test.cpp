@@ -175,7 +175,10 @@ TEST_CASE("node: a horizon is nearer where more than enough would come, and one 
 }
 
 TEST_CASE("node: a function of which nothing is known, and a node without functions, do nothing") {
-    CHECK(without_noise(node_of(1, 10, {known(5, {})}), ended_count{}).mean == 0);
+    node_state const s = node_of(1, 10, {known(5, {})});
+    CHECK(without_noise(s, ended_count{}).mean == 0);
+    predict::noisy_simulation simulation{node{}, node_noise{}, ended_count{}};
+    CHECK(simulation.ask(s, 1, predict::precision::exactly(5)).value().steps == 5);
     CHECK(without_noise(node_of(1, 10, {}), breaks_a_target{}).yes == 0);
 }
 

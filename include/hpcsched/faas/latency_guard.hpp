@@ -29,7 +29,7 @@ struct latency_guard_config {
     double cpus = 1;                                           ///< of the node; a quota may be no whole number
     double risk_level = 0.05;                                  ///< above it something is turned away; in (0, 1)
     duration horizon = std::chrono::minutes{1};                ///< invocations that come within it are asked about
-    double arrivals_max = 200;                                 ///< it is so near that no more than these are expected
+    double arrivals_max = 150;                                 ///< it is so near that no more than these are expected
     std::uint64_t worlds_min = 48;                             ///< played for a question that is clear
     std::uint64_t worlds_max = 96;                             ///< for one that is not
     duration review_interval = std::chrono::milliseconds{100}; ///< between two looks, at least
@@ -106,7 +106,7 @@ class latency_guard {
 
     /// An invocation has come.
     /// \return nothing: it is admitted, and waits from now on; else it is turned away, and may come again after so long
-    /// \complexity O(1), and a review where one is due: at most worlds_max x 7 futures of the node
+    /// \complexity O(1), and a review where one is due: at most worlds_max + 3 x worlds_min futures of the node
     [[nodiscard]] std::optional<duration> arrived(std::size_t function, time_point now);
     /// One that waited is gone, without a worker.
     void left(std::size_t function) noexcept {
@@ -157,7 +157,7 @@ class latency_guard {
     void advance(time_point now) noexcept;
     void review(time_point now);
     void limit_to(double level) noexcept;
-    [[nodiscard]] double risk_of(predict::probability_answer& told);
+    [[nodiscard]] double risk_of(predict::probability_answer& told, std::uint64_t worlds_min);
     [[nodiscard]] static double cpu_per_invocation(node_function const& f) noexcept;
     void look_at(entry const& from, time_point now, node_function& to) const;
 
@@ -167,7 +167,7 @@ class latency_guard {
     predict::noisy_simulation<node, node_noise, breaks_a_target> simulation_{node{}, node_noise{}, breaks_a_target{}};
     node_state seen_;
     double received_ = 0; ///< CPU time that an invocation has received that runs since the beginning
-    double wanting_ = 0;  ///< CPUs that those running would use
+    double wanting_ = 0;  ///< how many run
     time_point advanced_{};
     time_point next_review_{};
     bool guards_any_ = false;
@@ -208,15 +208,13 @@ inline std::optional<duration> latency_guard::arrived(std::size_t function, time
     return std::nullopt;
 }
 
-/// Processor sharing's clock, as in the world: what those running receive.
+/// Processor sharing's clock: what those running receive. All of them are taken to want a CPU all the time. To go by
+/// what is known of how much they want would be to go round in a circle: many that share a CPU, and as many that sleep
+/// most of the time, look alike from what each has had, and whoever believes the second once sees it confirmed.
 inline void latency_guard::advance(time_point now) noexcept {
     if (now > advanced_) {
         received_ += to_seconds(now - advanced_) * (wanting_ > config_.cpus ? config_.cpus / wanting_ : 1);
         advanced_ = now;
-    }
-    wanting_ = 0;
-    for (entry const& e : functions_) {
-        wanting_ += static_cast<double>(e.running.size()) * e.cpu_share();
     }
 }
 
@@ -226,7 +224,7 @@ inline void latency_guard::began(std::size_t function, std::uint64_t invocation,
     --e.waiting;
     advance(now);
     e.running.emplace(invocation, running_job{now, received_});
-    wanting_ += e.cpu_share();
+    wanting_ += 1;
 }
 
 inline void latency_guard::ended(std::size_t function, std::uint64_t invocation, time_point now,
@@ -238,7 +236,7 @@ inline void latency_guard::ended(std::size_t function, std::uint64_t invocation,
     double const elapsed = now > found->second.begin ? to_seconds(now - found->second.begin) : 0;
     double const could_have = std::min(received_ - found->second.received, elapsed);
     e.running.erase(found);
-    wanting_ = std::max(0.0, wanting_ - e.cpu_share());
+    wanting_ -= 1;
     double cpu = could_have;
     double other = 0;
     if (cpu_time) {
@@ -331,14 +329,15 @@ inline guarded_function_figures latency_guard::figures(std::size_t function, tim
 
 // --- what it decides ----------------------------------------------------------------------------------------------
 
-inline double latency_guard::risk_of(predict::probability_answer& told) {
-    auto const asked = simulation_.ask(seen_, config_.seed + figures_.reviews,
-                                       {.half_width = 0,
-                                        .error = 0.2,
-                                        .against = config_.risk_level,
-                                        .worlds_min = config_.worlds_min,
-                                        .worlds_max = config_.worlds_max,
-                                        .steps_max = 100'000});
+inline double latency_guard::risk_of(predict::probability_answer& told, std::uint64_t worlds_min) {
+    auto const asked =
+        simulation_.ask(seen_, config_.seed + figures_.reviews,
+                        {.half_width = 0,
+                         .error = 0.2,
+                         .against = config_.risk_level,
+                         .worlds_min = worlds_min,
+                         .worlds_max = worlds_min == config_.worlds_min ? config_.worlds_max : worlds_min,
+                         .steps_max = 100'000});
     if (asked.has_error()) { // each world was cut short: nothing can be said for it
         told = {.probability = 1};
         return 1;
@@ -364,7 +363,7 @@ inline void latency_guard::review(time_point now) {
     limit_to(std::numeric_limits<double>::infinity());
     double users = 0;
     double most = 0;
-    if (risk_of(figures_.offered) > config_.risk_level) {
+    if (risk_of(figures_.offered, config_.worlds_min) > config_.risk_level) {
         for (node_function const& f : seen_.functions) {
             double const used = f.rate.mean() * cpu_per_invocation(f);
             users += used > config_.cpus / 1000 ? 1 : 0;
@@ -376,11 +375,12 @@ inline void latency_guard::review(time_point now) {
     figures_.admitted = figures_.offered;
     if (most > least) {
         double fine = least;
+        std::uint64_t const few = (config_.worlds_min + 1) / 2; // the next look corrects what these get wrong
         for (int step = 0; step < 5; ++step) {
             double const middle = std::sqrt(fine * most);
             limit_to(middle);
             predict::probability_answer told;
-            if (risk_of(told) > config_.risk_level) {
+            if (risk_of(told, few) > config_.risk_level) {
                 most = middle;
             } else {
                 fine = middle;
@@ -389,7 +389,7 @@ inline void latency_guard::review(time_point now) {
         }
         limit_to(fine);
         if (fine == least) { // what is there already takes its time: as little as possible comes to it
-            (void)risk_of(figures_.admitted);
+            (void)risk_of(figures_.admitted, few);
         }
     }
     for (std::size_t i = 0; i < functions_.size(); ++i) {

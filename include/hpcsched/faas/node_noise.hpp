@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <string_view>
 
@@ -86,11 +87,14 @@ inline void node_noise::disturb(node_run& r, predict::noise_streams<4>& d) const
     }
     for (std::size_t i = r.undecided; i < r.undecided_end; ++i) {
         node_run::function& f = r.functions[i];
+        if (!std::isfinite(f.gap)) {
+            continue; // none comes
+        }
         if (spread_[arrivals_source] > 0) {
             double const gap = boost::random::exponential_distribution<double>{}(d[arrivals_source]) * f.gap;
             r.next_arrivals[i] = r.now + moved(arrivals_source, f.gap, gap);
         }
-        if (spread_[services_source] > 0 && f.mean_service > 0) {
+        if (spread_[services_source] > 0) {
             double const drawn = node_run::service_left(f, 0, uniform(d[services_source]));
             f.next_service = moved(services_source, f.mean_service, drawn);
         }
