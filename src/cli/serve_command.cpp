@@ -44,8 +44,14 @@ More than these say is said in a file, a table for each function:
   concurrency = 4                  # workers at one time  [10]
   queue = 50                       # invocations that wait; one more gets 429  [100]
   keep_alive = "hybrid"            # how long a worker stays warm: a time, forever, or learned  [10min]
+  latency_target = "200ms"         # from arrival to end, see below  [none]
+  latency_share = "1%"             # of its invocations that may take longer  [1%]
   json_only = false                # takes events that are no JSON  [true]
   log = "thumbnail.log"            # what workers print is appended to it  [nowhere]
+
+Where a function has a latency target, the host plays out what would come of admitting all that is offered, and where
+the risk that a target is broken within the next minute is above --latency-risk, those functions that use the most CPU
+time get 429 for what is too much. Who uses less than a quarter of a fair share of the CPUs is never turned away.
 
 Examples:
   hpcsched serve --function 'upper=tr a-z A-Z' &
@@ -100,6 +106,9 @@ exit_code run(arguments const& given) {
     if (given.has("--drain")) {
         config.drain_limit = or_fail(parse_duration(given.one("--drain")), exit_code::usage, "--drain: ");
     }
+    if (given.has("--latency-risk")) {
+        config.latency_risk = or_fail(parse_share(given.one("--latency-risk")), exit_code::usage, "--latency-risk: ");
+    }
     std::unique_ptr<faas_host::worker_steering> steering;
     if (policy != "none") {
         or_fail(check_names(policy, backend), exit_code::usage);
@@ -153,6 +162,8 @@ command_spec serve_command() {
          "how long a worker stays warm; also 'forever' or 'hybrid', which learns it\n"
          "[default: 10min]",
          each, value_completion::one_of({"hybrid", "forever"})},
+        {"--latency-target", "DURATION", "from an invocation's arrival to its end, see below [default: none]", each},
+        {"--latency-share", "SHARE", "of a function's invocations that may take longer [default: 1%]", each},
         {"--listen", "ADDRESS:PORT", "where clients come [default: 127.0.0.1:9000, this machine only]", how}};
     append_token_options(options, how);
     options.insert(
@@ -164,6 +175,8 @@ command_spec serve_command() {
           "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n[default: the best that "
           "works here]",
           how, value_completion::one_of(attachable_backends())},
+         {"--latency-risk", "SHARE", "that a latency target is broken; above it invocations get 429 [default: 5%]",
+          how},
          {"--drain", "DURATION", "how long what runs at the end may take, before it is killed [default: 30s]", how},
          {"-q,--quiet", "", "do not print the line at the start", how}});
     return {.name = "serve",

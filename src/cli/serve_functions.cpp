@@ -69,6 +69,7 @@ std::map<std::string, setter> const& keys() {
     auto const count = [](std::string const& text) { return parse_count(text, 0, most_things); };
     auto const size = [](std::string const& text) { return parse_size(text, most_bytes); };
     auto const time = [](std::string const& text) { return parse_duration(text); };
+    auto const share = [](std::string const& text) { return parse_share(text); };
     auto const on_or_off = [](std::string const& text) { return parse_switch(text); };
     static std::map<std::string, setter> const all{
         {"kind", set(&function_config::speaks, &parse_protocol)},
@@ -82,6 +83,8 @@ std::map<std::string, setter> const& keys() {
         {"concurrency", set(&function_config::concurrency, count)},
         {"queue", set(&function_config::queue_capacity, count)},
         {"keep_alive", set(&function_config::keep_alive, &parse_keep_alive)},
+        {"latency_target", set(&function_config::latency_target, time)},
+        {"latency_share", set(&function_config::latency_share, share)},
         {"json_only", set(&function_config::takes_json_only, on_or_off)},
     };
     return all;
@@ -210,6 +213,16 @@ function_config one_by_one(std::string const& option, std::string const& text, p
 
 } // namespace
 
+result<double> parse_share(std::string const& text) {
+    bool const is_percent = text.ends_with('%');
+    auto const number = parse_real(is_percent ? std::string_view{text}.substr(0, text.size() - 1) : text, 0, 100);
+    double const share = number.has_error() ? 0 : is_percent ? *number / 100 : *number;
+    if (!(share > 0 && share < 1)) {
+        return error{"'" + text + "' is not a share: give one above 0 and below 1, such as 1% or 0.01"};
+    }
+    return share;
+}
+
 result<faas_host::any_keep_alive> parse_keep_alive(std::string const& text) {
     if (text == "hybrid") {
         return faas_host::any_keep_alive{faas_host::hybrid_histogram{}};
@@ -239,7 +252,8 @@ std::vector<function_config> functions_of(arguments const& given) {
     }
     for (auto const& [option, key] :
          {std::pair{"--timeout", "timeout"}, std::pair{"--memory", "memory"}, std::pair{"--concurrency", "concurrency"},
-          std::pair{"--queue", "queue"}, std::pair{"--keep-alive", "keep_alive"}}) {
+          std::pair{"--queue", "queue"}, std::pair{"--keep-alive", "keep_alive"},
+          std::pair{"--latency-target", "latency_target"}, std::pair{"--latency-share", "latency_share"}}) {
         for (std::size_t i = from_file; given.has(option) && i < all.size(); ++i) {
             or_fail(keys().at(key)(all[i], given.one(option)), exit_code::usage, std::string{option} + ": ");
         }

@@ -19,6 +19,10 @@ namespace hpcsched::cli {
 /// \error what may be given
 [[nodiscard]] result<faas_host::any_keep_alive> parse_keep_alive(std::string const& text);
 
+/// "5%", "0.05".
+/// \error what may be given
+[[nodiscard]] result<double> parse_share(std::string const& text);
+
 } // namespace hpcsched::cli
 
 #endif

@@ -28,6 +28,8 @@ std::string to_prometheus(faas_host::host_figures const& figures) {
     counter("hpcsched_serve_timed_out_total", "Of the failed, those that took too long", &function::timed_out);
     counter("hpcsched_serve_refused_total", "Invocations not taken: the queue was full, or the host was ending",
             &function::refused);
+    counter("hpcsched_serve_turned_away_total", "Of the refused, those for the sake of a latency target",
+            &function::turned_away);
     counter("hpcsched_serve_abandoned_total", "Invocations whose client was gone before the answer",
             &function::abandoned);
     counter("hpcsched_serve_cold_starts_total", "Workers started", &function::cold_starts);
@@ -43,6 +45,11 @@ std::string to_prometheus(faas_host::host_figures const& figures) {
                  MetricType::Gauge, [](function const& f) { return to_seconds(f.waited.p99); });
     of_functions("hpcsched_serve_served_p99_seconds", "From a worker to its answer, p99 of the last 1,024 invocations",
                  MetricType::Gauge, [](function const& f) { return to_seconds(f.served.p99); });
+    if (figures.latency_risk) {
+        metric_family{all, "hpcsched_serve_latency_risk", "Risk that a latency target is broken, with what is admitted",
+                      MetricType::Gauge}
+            .add(figures.latency_risk->admitted);
+    }
     auto const one = [&](char const* name, char const* help, MetricType type, std::uint64_t value) {
         metric_family{all, name, help, type}.add(static_cast<double>(value));
     };

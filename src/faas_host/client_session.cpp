@@ -307,9 +307,19 @@ bool client_session::look_after_client() {
 }
 
 void client_session::answer_invocation(invocation_result&& result) {
-    if (result.how == ending::too_many || result.how == ending::draining) {
-        say(result.how == ending::too_many ? too_many_requests() : host_is_draining(), result.retry_after);
+    switch (result.how) {
+    case ending::too_many:
+        say(too_many_requests(), result.retry_after);
         return;
+    case ending::turned_away:
+        say(turned_away(), result.retry_after);
+        return;
+    case ending::draining:
+        say(host_is_draining(), result.retry_after);
+        return;
+    case ending::answered:
+    case ending::function_error:
+        break;
     }
     response made{http::status::ok, request_.version()};
     made.set("X-Amz-Executed-Version", beast_view(latest_version));

@@ -41,6 +41,12 @@ result<void> validate(function_config const& config) {
     if (config.concurrency < 1 || config.concurrency > most_workers) {
         return wrong("concurrency is 1 to 10000");
     }
+    if (config.latency_target < 1us) {
+        return wrong("a latency target is 1 us or more");
+    }
+    if (!(config.latency_share > 0 && config.latency_share < 1)) {
+        return wrong("the share that may be slower than the latency target is above 0 and below 1, such as 0.01");
+    }
     return {};
 }
 

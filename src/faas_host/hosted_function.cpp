@@ -8,6 +8,7 @@
 
 #include "invoke_api.hpp"
 #include "process_stat.hpp"
+#include "worker_cpu_time.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -36,15 +37,27 @@ std::string two_digits(duration length) {
 } // namespace
 
 hosted_function::hosted_function(function_config config, worker_place const& place, worker_steering* steering,
-                                 std::function<void()> on_change)
-    : config_{std::move(config)}, place_{place}, steering_{steering}, on_change_{std::move(on_change)},
-      pool_{pool_config_of(config_), config_.keep_alive}, log_{std::make_shared<log_file>(config_.log_file)},
-      timer_{place.loop} {
+                                 latency_admission* admission, std::function<void()> on_change)
+    : config_{std::move(config)}, place_{place}, steering_{steering}, admission_{admission},
+      on_change_{std::move(on_change)}, pool_{pool_config_of(config_), config_.keep_alive},
+      log_{std::make_shared<log_file>(config_.log_file)}, timer_{place.loop} {
     counts_.name = config_.name;
     counts_.concurrency = config_.concurrency;
+    counts_.latency_target = config_.latency_target;
+    if (admission_ != nullptr) {
+        number_ = admission_->add(config_);
+    }
 }
 
 invocation_id hosted_function::invoke(invocation_request request, invocation_told tell) {
+    if (admission_ != nullptr && !pool_.is_draining()) {
+        if (auto const retry_after = admission_->arrived(number_)) {
+            ++counts_.refused;
+            ++counts_.turned_away;
+            tell({.how = ending::turned_away, .retry_after = *retry_after});
+            return {};
+        }
+    }
     invocation_id const id{++last_invocation_};
     invocations_.emplace(
         id.value,
@@ -66,6 +79,9 @@ void hosted_function::cancel(invocation_id id) {
             std::ranges::any_of(starts_with_, [&](auto const& each) { return each.second == id; });
         if (!starts_a_worker) {
             invocations_.erase(found);
+            if (admission_ != nullptr) {
+                admission_->left(number_);
+            }
             tell_pool(cancelled{id});
         }
     }
@@ -142,6 +158,9 @@ void hosted_function::carry_out(refuse_invocation const& c) {
     HPCSCHED_ASSERT(!refused.empty());
     --counts_.invocations;
     ++counts_.refused;
+    if (admission_ != nullptr && c.why != refusal::draining) {
+        admission_->left(number_);
+    }
     if (refused.mapped().tell) {
         refused.mapped().tell(
             {.how = c.why == refusal::too_many ? ending::too_many : ending::draining, .retry_after = c.retry_after});
@@ -201,10 +220,33 @@ void hosted_function::give(worker& to, invocation& what) {
     what.begin = cpu_linux::now();
     what.deadline = saturating_add(what.begin, config_.timeout);
     waited_.add(what.begin - what.arrival);
+    if (admission_ != nullptr) {
+        what.cpu_before = cpu_time_of_worker(to);
+        admission_->began(number_, what.id);
+    }
     if (steering_ != nullptr) {
         steering_->begin(to.process(), config_.name);
     }
     to.give(what);
+}
+
+/// A process that serves one invocation has children more often than not.
+std::optional<duration> hosted_function::cpu_time_of_worker(worker const& of) const {
+    return config_.speaks == protocol::command ? std::nullopt : cpu_time_of(of.process());
+}
+
+void hosted_function::tell_admission(invocation const& ended, worker const* by) {
+    if (ended.begin == time_point{}) {
+        admission_->left(number_);
+        return;
+    }
+    std::optional<duration> used;
+    if (by != nullptr && ended.cpu_before) {
+        if (auto const after = cpu_time_of_worker(*by)) {
+            used = *after - *ended.cpu_before;
+        }
+    }
+    admission_->ended(number_, ended.id, used);
 }
 
 void hosted_function::end(invocation_id id, worker* by, ending how, std::string&& body) {
@@ -217,6 +259,9 @@ void hosted_function::end(invocation_id id, worker* by, ending how, std::string&
     (how == ending::answered ? counts_.answered : counts_.failed) += 1;
     if (what.begin != time_point{}) {
         served_.add(cpu_linux::now() - what.begin);
+    }
+    if (admission_ != nullptr) {
+        tell_admission(what, by);
     }
     if (by != nullptr && by->current() == &what) {
         if (what.request.wants_log) {
@@ -251,6 +296,9 @@ void hosted_function::on_started(worker& who) {
 }
 
 void hosted_function::on_ready(worker& who) {
+    if (admission_ != nullptr && warm_.insert(who.id()).second) {
+        admission_->worker_started(number_, cpu_linux::now() - who.since);
+    }
     tell_pool(worker_ready{who.id()});
 }
 
@@ -272,6 +320,9 @@ void hosted_function::on_exit(worker& who) {
     if (steering_ != nullptr && who.current() != nullptr) {
         steering_->end(who.process());
     }
+    if (warm_.erase(who.id()) > 0) {
+        admission_->worker_exited(number_);
+    }
     tell_pool(worker_exited{who.id()});
     // Its place in the table is needed until the commands that speak of it are carried out.
     asio::post(place_.loop, [this, keep] {
@@ -289,6 +340,11 @@ hosted_function_figures hosted_function::figures() const {
     all.lost_log_bytes = log_->lost_bytes();
     all.waited = waited_.figures();
     all.served = served_.figures();
+    if (admission_ != nullptr) {
+        auto const told = admission_->figures_of(number_);
+        all.offered_rate = told.offered;
+        all.admitted_rate = told.limit;
+    }
     time_point const now = cpu_linux::now();
     for (auto const& [id, who] : workers_) {
         worker_figures one{.worker = id,

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "invocation.hpp"
+#include "latency_admission.hpp"
 #include "latency_window.hpp"
 #include "worker.hpp"
 
@@ -18,6 +19,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -27,9 +30,10 @@ namespace hpcsched::faas_host::detail {
 class hosted_function final : private worker_owner {
   public:
     /// \param steering   may be nothing
+    /// \param admission  likewise
     /// \param on_change  called when a worker has gone
     hosted_function(function_config config, worker_place const& place, worker_steering* steering,
-                    std::function<void()> on_change);
+                    latency_admission* admission, std::function<void()> on_change);
 
     /// \param tell  called once, perhaps before this returns
     /// \return its number, for `cancel`; 0: it has been told
@@ -65,6 +69,8 @@ class hosted_function final : private worker_owner {
     void arm_timer();
 
     void give(worker& to, invocation& what);
+    [[nodiscard]] std::optional<duration> cpu_time_of_worker(worker const& of) const;
+    void tell_admission(invocation const& ended, worker const* by);
     void finish(worker& who, ending how, std::string&& body);
     void end(invocation_id id, worker* by, ending how, std::string&& body);
     [[nodiscard]] std::string why_failed(fail_invocation const& c, invocation const& what) const;
@@ -72,12 +78,15 @@ class hosted_function final : private worker_owner {
     function_config config_;
     worker_place const& place_;
     worker_steering* steering_;
+    latency_admission* admission_;
+    std::size_t number_ = 0; ///< by which `admission_` knows it
     std::function<void()> on_change_;
     worker_pool pool_;
     pool_command_buffer commands_;
     bool is_carrying_out_ = false;
     std::shared_ptr<log_file> log_;
     std::map<worker_id, std::shared_ptr<worker>> workers_;
+    std::set<worker_id> warm_;                       ///< that have asked for work, where `admission_` is to know
     std::map<worker_id, invocation_id> starts_with_; ///< what a worker that is being started is for
     std::map<worker_id, std::string> start_errors_;  ///< what workers said of why they cannot start
     std::unordered_map<std::uint64_t, invocation> invocations_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace hpcsched::faas_host::detail {
@@ -24,6 +25,7 @@ enum class ending : std::uint8_t {
     answered,
     function_error, ///< the worker says so, or there is none; the body is an error envelope
     too_many,       ///< not taken, for now
+    turned_away,    ///< likewise, for the sake of a latency target
     draining        ///< not taken any more
 };
 
@@ -44,8 +46,9 @@ struct invocation {
     invocation_request request{};
     invocation_told tell{};
     time_point arrival{};
-    time_point begin{};    ///< when a worker got it
-    time_point deadline{}; ///< `begin` and the time-out
+    time_point begin{};                   ///< when a worker got it
+    time_point deadline{};                ///< `begin` and the time-out
+    std::optional<duration> cpu_before{}; ///< CPU time of its worker when it got it, where that is known
 };
 
 } // namespace hpcsched::faas_host::detail

@@ -163,6 +163,13 @@ service_error too_many_requests() {
                      {"message", "Rate Exceeded."}})};
 }
 
+service_error turned_away() {
+    return {429, "TooManyRequestsException",
+            text_of({{"Reason", "FunctionInvocationRateLimitExceeded"},
+                     {"Type", "User"},
+                     {"message", "Rate Exceeded: a latency target of this host would be broken."}})};
+}
+
 service_error host_is_draining() {
     return {503, "ServiceException", text_of({{"Type", "Service"}, {"Message", "The host is shutting down."}})};
 }

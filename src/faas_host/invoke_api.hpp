@@ -49,6 +49,7 @@ struct service_error {
 [[nodiscard]] service_error function_not_found(std::string_view function);
 [[nodiscard]] service_error bad_function_name(std::string_view function);
 [[nodiscard]] service_error too_many_requests();
+[[nodiscard]] service_error turned_away();
 [[nodiscard]] service_error host_is_draining();
 [[nodiscard]] service_error request_too_large(std::uint64_t size, std::uint64_t limit);
 [[nodiscard]] service_error not_json(std::string_view why);

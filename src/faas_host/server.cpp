@@ -9,8 +9,10 @@
 
 #include "client_session.hpp"
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <optional>
@@ -71,6 +73,13 @@ class no_broken_pipe {
     sigset_t before_{};
 };
 
+/// CPUs that this process, and so its workers, may run on.
+double allowed_cpus() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
 } // namespace
 
 class server::state {
@@ -101,6 +110,18 @@ class server::state {
         door_.functions.clear(); // they have timers and ports in the loop
     }
 
+    /// To be called before functions are added.
+    [[nodiscard]] result<void> guard_latency() {
+        server_config const& c = door_.config;
+        faas::latency_guard_config const config{
+            .cpus = c.cpus > 0 ? c.cpus : allowed_cpus(), .risk_level = c.latency_risk, .horizon = c.latency_horizon};
+        if (auto valid = validate(config); valid.has_error()) {
+            return valid;
+        }
+        admission_.emplace(config);
+        return {};
+    }
+
     [[nodiscard]] result<void> add(function_config config) {
         if (auto valid = validate(config); valid.has_error()) {
             return valid;
@@ -111,6 +132,7 @@ class server::state {
         std::string const name = config.name;
         std::string const log = config.log_file;
         auto made = std::make_unique<detail::hosted_function>(std::move(config), place_, steering_.get(),
+                                                              admission_ ? &*admission_ : nullptr,
                                                               [this] { end_if_drained(); });
         if (!made->has_log()) {
             return error{"function '" + name + "': cannot write to " + log + ": name a file that can be written to"};
@@ -175,6 +197,9 @@ class server::state {
                          .memory_limit = starter_.memory_limit(),
                          .process_limit = starter_.process_limit(),
                          .isolation = starter_.isolation()};
+        if (admission_) {
+            all.latency_risk = admission_->figures();
+        }
         for (auto const& [name, function] : door_.functions) {
             all.functions.push_back(function->figures());
         }
@@ -318,7 +343,8 @@ class server::state {
         }
     }
 
-    detail::front_door door_; ///< the last to go: what the loop still holds refers to it
+    std::optional<detail::latency_admission> admission_; ///< nothing: no function has a latency target
+    detail::front_door door_;                            ///< the last to go: what the loop still holds refers to it
     std::unique_ptr<worker_steering> steering_;
     asio::io_context loop_{1};
     detail::launcher starter_;
@@ -345,6 +371,13 @@ server::~server() = default;
 result<server> server::open(server_config config, std::vector<function_config> functions,
                             std::unique_ptr<worker_steering> steering) {
     server made{std::make_unique<state>(std::move(config), std::move(steering))};
+    bool const is_guarded =
+        std::ranges::any_of(functions, [](function_config const& f) { return f.latency_target != unlimited; });
+    if (is_guarded) {
+        if (auto const guards = made.state_->guard_latency(); guards.has_error()) {
+            return guards.error();
+        }
+    }
     for (function_config& each : functions) {
         if (auto const added = made.state_->add(std::move(each)); added.has_error()) {
             return added.error();

@@ -104,11 +104,16 @@ init_timeout = "5s"
 concurrency = 2
 queue = 3
 keep_alive = "hybrid"
+latency_target = "10s"
+latency_share = "5%"
 json_only = false
 log = "upper.log"
 )toml"}}};
     CHECK(host.ask("POST", invoke_upper, "a").status == 401);
     CHECK(host.ask("POST", invoke_upper, "a", {{"Authorization", "Bearer secret"}}).body == "Atest h\n/\n");
+    std::string const status = host.ask("GET", "/status", {}, {{"Authorization", "Bearer secret"}}).body;
+    CHECK(status.find("\"latency_risk\":{\"level\":5E-2,") != std::string::npos);
+    CHECK(status.find("\"latency_target\":1E1,") != std::string::npos);
     CHECK(host.end().status == 0);
 }
 
@@ -125,6 +130,10 @@ TEST_CASE("serve: what is wrong with the command line is told in a line") {
     check_failure({"--function", "f=cat", "--keep-alive", "long"}, 2,
                   "--keep-alive: 'long' is not a time: give a number with its unit, such as 4ms or 3.5us, 'hybrid' or "
                   "'forever'");
+    check_failure({"--function", "f=cat", "--latency-share", "100%"}, 2,
+                  "--latency-share: '100%' is not a share: give one above 0 and below 1, such as 1% or 0.01");
+    check_failure({"--function", "f=cat", "--latency-risk", "often"}, 2,
+                  "--latency-risk: 'often' is not a share: give one above 0 and below 1, such as 1% or 0.01");
     check_failure({"--function", "f=cat", "--memory", "1MiB"}, 2,
                   "function 'f': a memory limit is at least 4 MiB, or 0 for none");
     check_failure({"--function", "f=cat", "--policy", "srpt"}, 2, "policy 'srpt' is not known; did you mean 'serpt'?");

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -129,6 +130,18 @@ void use_memory() {
     }
 }
 
+/// Uses so many milliseconds of CPU time.
+void burn(long milliseconds) {
+    auto const used = [] {
+        timespec t{};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return t.tv_sec * 1'000'000'000 + t.tv_nsec;
+    };
+    long const end = used() + milliseconds * 1'000'000;
+    while (used() < end) {
+    }
+}
+
 [[noreturn]] void flood() {
     std::string const line(4000, 'x');
     for (;;) {
@@ -158,6 +171,8 @@ int main() {
         if (does == "prints") {
             std::printf("event %s\n", next.body.c_str());
             std::fflush(stdout);
+        } else if (does == "burns") {
+            burn(std::atol(next.body.c_str()));
         } else if (does == "floods") {
             flood();
         } else if (does == "bombs") {

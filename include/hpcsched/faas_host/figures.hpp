@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,17 +40,33 @@ struct hosted_function_figures {
     std::size_t concurrency = 0; ///< its limit
     std::size_t waiting = 0;
     std::size_t running = 0;
-    std::uint64_t invocations = 0;    ///< taken
-    std::uint64_t answered = 0;       ///< by a worker, well
-    std::uint64_t failed = 0;         ///< by a worker, or for want of one
-    std::uint64_t timed_out = 0;      ///< of those
-    std::uint64_t refused = 0;        ///< not taken: 429 or 503
-    std::uint64_t abandoned = 0;      ///< their client was gone before the answer
-    std::uint64_t cold_starts = 0;    ///< workers started
-    std::uint64_t lost_log_bytes = 0; ///< printed by workers and not kept: the log file could not take them
-    latency_figures waited{};         ///< from arrival to a worker
-    latency_figures served{};         ///< from a worker to its answer
+    std::uint64_t invocations = 0;         ///< taken
+    std::uint64_t answered = 0;            ///< by a worker, well
+    std::uint64_t failed = 0;              ///< by a worker, or for want of one
+    std::uint64_t timed_out = 0;           ///< of those
+    std::uint64_t refused = 0;             ///< not taken: 429 or 503
+    std::uint64_t abandoned = 0;           ///< their client was gone before the answer
+    std::uint64_t cold_starts = 0;         ///< workers started
+    std::uint64_t lost_log_bytes = 0;      ///< printed by workers and not kept: the log file could not take them
+    duration latency_target = unlimited;   ///< `unlimited`: none
+    std::uint64_t turned_away = 0;         ///< of the refused: for the sake of a latency target
+    double offered_rate = 0;               ///< invocations per second, as estimated; 0: no function has a target
+    std::optional<double> admitted_rate{}; ///< the limit of it now; nothing: all are admitted
+    latency_figures waited{};              ///< from arrival to a worker
+    latency_figures served{};              ///< from a worker to its answer
     std::vector<worker_figures> workers{};
+};
+
+/// How likely a latency target is broken.
+struct latency_risk_figures {
+    double level = 0;       ///< above it invocations are turned away
+    double offered = 0;     ///< the risk, were all admitted that is offered; at the last look
+    double offered_low = 0; ///< and its interval
+    double offered_high = 1;
+    double admitted = 0;     ///< the risk with what is admitted
+    std::uint64_t looks = 0; ///< into the future
+    duration looked{};       ///< how long these took, all together
+    duration longest_look{};
 };
 
 /// All that a running host tells of itself.
@@ -63,6 +80,7 @@ struct host_figures {
     std::string memory_limit{};     ///< how it is enforced: "cgroup v1", "cgroup v2", "rlimit"
     std::string process_limit{};    ///< likewise, or "none" where nothing can
     std::string isolation{};        ///< "pid and mount namespaces", or "process group"
+    std::optional<latency_risk_figures> latency_risk{}; ///< nothing: no function has a latency target
     std::vector<hosted_function_figures> functions{};
 };
 

@@ -37,8 +37,11 @@ struct function_config {
     std::size_t concurrency = 10;                     ///< workers at one time
     std::size_t queue_capacity = 100;                 ///< invocations that wait for one
     any_keep_alive keep_alive{};
-    bool takes_json_only = true; ///< as on AWS; false: any bytes
-    std::string log_file{};      ///< what workers print is appended to it; empty: kept nowhere
+    duration latency_target = unlimited; ///< from an invocation's arrival to its end; `unlimited`: none. Where any
+                                         ///< function has one, the host admits by the risk that it is broken
+    double latency_share = 0.01;         ///< of its invocations that may take longer, > 0, < 1
+    bool takes_json_only = true;         ///< as on AWS; false: any bytes
+    std::string log_file{};              ///< what workers print is appended to it; empty: kept nowhere
 };
 
 /// \error what is wrong with it, and what is right

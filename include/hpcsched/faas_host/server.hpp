@@ -48,6 +48,9 @@ struct server_config {
     std::size_t connection_limit = 10'000;           ///< of clients at one time; more are not accepted until some end
     duration idle_limit = std::chrono::seconds{60};  ///< after which a connection that asks nothing is closed
     duration drain_limit = std::chrono::seconds{30}; ///< for what runs when `stop` is called; then it is killed
+    double latency_risk = 0.05; ///< that a latency target of a function is broken; above it invocations get 429
+    duration latency_horizon = std::chrono::minutes{1};   ///< the time to come that this is asked of, at most
+    double cpus = 0;                                      ///< that workers share; 0: those that this process may run on
     std::map<std::string, std::function<page()>> pages{}; ///< beside "/" and "/status", by path
     std::string worker_program{}; ///< started for shared objects, see `run_shared_function`; empty: this program
 };

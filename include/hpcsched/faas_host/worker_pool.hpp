@@ -152,6 +152,7 @@ class worker_pool {
     [[nodiscard]] std::size_t busy_count() const noexcept { return busy_count_; }
     /// Nothing where the worker is gone.
     [[nodiscard]] std::optional<worker_state> state_of(worker_id worker) const noexcept;
+    [[nodiscard]] bool is_draining() const noexcept { return is_draining_; }
     /// Whether a drain has come to its end: nothing waits, nobody is left.
     [[nodiscard]] bool is_drained() const noexcept { return is_draining_ && queue_.empty() && workers_.empty(); }
 
