@@ -25,6 +25,8 @@ hpcsched_packages() {
       echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle \
         python3-numpy python3-xxhash redis-server
       ;;
+    # OpenBLAS: without it matrices are multiplied by the reference BLAS, 25 times slower.
+    fuse) echo libtorch-dev libopenblas0-pthread python3-torch ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -43,6 +45,7 @@ hpcsched_why() {
     etcd) echo "the tests and figures against a real etcd" ;;
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
     jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
+    fuse) echo "fusing networks (hpcsched::fuse_torch) and its tests" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;

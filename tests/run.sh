@@ -39,7 +39,7 @@ for argument in "$@"; do
   esac
 done
 
-optional="cache bench live raft etcd notebooks jupyter partitions mpi fuzz format page"
+optional="cache bench live raft etcd notebooks jupyter fuse partitions mpi fuzz format page"
 [ "$install" = no ] || hpcsched_install "build program tests" "$optional"
 # shellcheck disable=SC2086 # a list of words
 hpcsched_left_out $optional
@@ -58,7 +58,7 @@ cmake --preset release --log-level=WARNING \
   -DHPCSCHED_WITH_CPU_LINUX="$(hpcsched_switch live)" -DHPCSCHED_WITH_FAAS_HOST="$(hpcsched_switch live)" \
   -DHPCSCHED_WITH_RAFT_LOG="$(hpcsched_switch raft)" -DHPCSCHED_WITH_RAFT_ASIO="$(hpcsched_switch raft)" \
   -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" \
-  -DHPCSCHED_WITH_NOTEBOOK_HOST="$(hpcsched_switch notebooks)" >/dev/null
+  -DHPCSCHED_WITH_NOTEBOOK_HOST="$(hpcsched_switch notebooks)" -DHPCSCHED_WITH_FUSE_TORCH="$(hpcsched_switch fuse)" >/dev/null
 echo "Building in build/release ..."
 cmake --build "$build" --parallel "$cores" --target all house_headers house_noexcept
 echo "Built in $SECONDS s."

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HPCSCHED_FUSE_TORCH_HPP
+#define HPCSCHED_FUSE_TORCH_HPP
+
+/// \file
+/// All of hpcsched::fuse_torch; a program that is built often includes what it uses instead.
+
+#include <hpcsched/fuse_torch/fused_network.hpp>
+#include <hpcsched/fuse_torch/teacher_networks.hpp>
+#include <hpcsched/fuse_torch/tensor.hpp>
+
+#endif
