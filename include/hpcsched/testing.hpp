@@ -11,6 +11,7 @@
 #include <hpcsched/testing/archetypes/interarrival_distribution.hpp>
 #include <hpcsched/testing/archetypes/invocation_source.hpp>
 #include <hpcsched/testing/archetypes/log_storage.hpp>
+#include <hpcsched/testing/archetypes/mutation_policy.hpp>
 #include <hpcsched/testing/archetypes/placement_policy.hpp>
 #include <hpcsched/testing/archetypes/preemption_policy.hpp>
 #include <hpcsched/testing/archetypes/queueing_policy.hpp>
@@ -27,6 +28,7 @@
 #include <hpcsched/testing/conformance/invocation_source.hpp>
 #include <hpcsched/testing/conformance/lease_book.hpp>
 #include <hpcsched/testing/conformance/log_storage.hpp>
+#include <hpcsched/testing/conformance/mutation_policy.hpp>
 #include <hpcsched/testing/conformance/placement_policy.hpp>
 #include <hpcsched/testing/conformance/preemption_policy.hpp>
 #include <hpcsched/testing/conformance/queueing_policy.hpp>
@@ -35,5 +37,6 @@
 #include <hpcsched/testing/conformance/scheduling_class.hpp>
 #include <hpcsched/testing/conformance/state_machine.hpp>
 #include <hpcsched/testing/fuse_networks.hpp>
+#include <hpcsched/testing/synthetic_evaluator.hpp>
 
 #endif
