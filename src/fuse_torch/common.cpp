@@ -67,12 +67,4 @@ std::vector<at::Tensor> forward_all(torch::jit::Module& network, at::Tensor cons
     return whole;
 }
 
-adapter_key key_of(fuse::teacher_set const& teachers, fuse::model_graph const& graph, fuse::node_index i) {
-    return {.id = graph[i].id,
-            .behind = graph[graph[i].parent].id,
-            .kind = graph[i].adapter,
-            .from = graph.input_shape(teachers, i),
-            .to = graph[i].output};
-}
-
 } // namespace hpcsched::fuse_torch::detail

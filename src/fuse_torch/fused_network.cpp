@@ -6,13 +6,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <optional>
+#include <string>
 
 namespace hpcsched::fuse_torch {
 namespace {
 
-using detail::adapter_key;
 using detail::live_block;
 using detail::script_step;
 using fuse::model_graph;
@@ -21,12 +21,6 @@ using torch::jit::Module;
 
 live_block const& block_of(teacher_networks::state const& from, fuse::node_id id) {
     return from.networks[id.task - 1U].blocks[from.set.at(id).source];
-}
-
-/// The name of a node in the file: b_1_17 for block 17 of task 1, a_... for an adapter.
-std::string name_of_step(model_graph const& graph, node_index i) {
-    fuse::node_id const id = graph[i].id;
-    return (graph[i].is_adapter() ? "a_" : "b_") + std::to_string(id.task) + '_' + std::to_string(id.layer);
 }
 
 /// Whether a node, or what it hands its input on to, writes to what it reads.
@@ -55,25 +49,25 @@ void randomise(Module& adapter, at::Generator& generator) {
     adapter.attr("bias").toTensor().uniform_(-bound, bound, generator);
 }
 
-/// The module of a node in another network, where that has the same.
-Module const* inherited(fused_network::state const* base, model_graph const& graph, node_index i) {
-    if (base == nullptr) {
-        return nullptr;
-    }
-    fuse::teacher_set const& teachers = base->networks.teachers();
-    for (node_index j = 1; j < base->graph.size(); ++j) {
-        bool const same = graph[i].is_adapter()
-                              ? base->graph[j].is_adapter() &&
-                                    detail::key_of(teachers, base->graph, j) == detail::key_of(teachers, graph, i)
-                              : !base->graph[j].is_adapter() && base->graph[j].id == graph[i].id;
-        if (same) {
-            return &base->nodes[j];
-        }
-    }
-    return nullptr;
+std::string name_of_node(fuse::node_id id, bool is_adapter) {
+    return (is_adapter ? "a_" : "b_") + std::to_string(id.task) + '_' + std::to_string(id.layer);
 }
 
-void build(fused_network::state& to, std::uint64_t seed, fused_network::state const* base) {
+/// The module that a node inherits: of the base, or of its teacher; nothing: it is made anew.
+std::optional<Module> origin_of(teacher_networks::state const& from, model_graph const& graph, node_index i,
+                                fuse::weight_origin const& origin, Module const* base) {
+    using source = fuse::weight_origin::source;
+    if (origin.from == source::base && base != nullptr) {
+        return base->attr(name_of_node(origin.node, graph[i].is_adapter())).toModule();
+    }
+    if (graph[i].is_adapter()) {
+        return std::nullopt;
+    }
+    return block_of(from, graph[i].id).module;
+}
+
+void build(fused_network::state& to, std::uint64_t seed, std::vector<fuse::weight_origin> const& origins,
+           Module const* base) {
     teacher_networks::state const& from = *to.networks.held();
     model_graph const& graph = to.graph;
     auto generator = at::detail::createCPUGenerator(seed);
@@ -81,20 +75,19 @@ void build(fused_network::state& to, std::uint64_t seed, fused_network::state co
     std::vector<std::uint32_t> outputs(from.set.task_count(), 0);
     to.nodes.assign(graph.size(), Module{});
     for (node_index i = 1; i < graph.size(); ++i) {
-        Module const* const old = inherited(base, graph, i);
+        auto const origin = origin_of(from, graph, i, origins[i], base);
         Module made;
-        if (old != nullptr) {
-            made = detail::trainable_copy(*old);
-        } else if (graph[i].is_adapter()) {
+        if (origin) {
+            made = detail::trainable_copy(*origin);
+            made.to(at::Device{from.device});
+        } else {
             made = detail::make_adapter(graph[i].adapter, graph.input_shape(from.set, i), graph[i].output);
             randomise(made, generator);
             made.to(at::Device{from.device});
             to.fresh.push_back(i);
-        } else {
-            made = detail::trainable_copy(block_of(from, graph[i].id).module);
         }
         node_index const parent = graph[i].parent;
-        steps.push_back({.name = name_of_step(graph, i),
+        steps.push_back({.name = name_of_node(graph[i].id, graph[i].is_adapter()),
                          .module = made,
                          .reads = parent == 0 ? script_step::input : parent - 1,
                          .copies_input = graph.child_count(parent) > 1 && disturbs(from, graph, i)});
@@ -195,9 +188,17 @@ std::vector<adapter_fit> initialise(fused_network::state& to, at::Tensor const& 
 
 result<fused_network> fused_network::build(teacher_networks const& networks, model_graph const& graph,
                                            std::uint64_t seed, fused_network const* base) {
+    auto const origins = fuse::weight_origins(networks.teachers(), base == nullptr ? graph : base->graph(), graph);
+    return detail::build_network(networks, graph, origins, seed, base == nullptr ? nullptr : &base->state_->whole);
+}
+
+result<fused_network> detail::build_network(teacher_networks const& networks, model_graph const& graph,
+                                            std::vector<fuse::weight_origin> const& origins, std::uint64_t seed,
+                                            Module const* base) {
     return detail::guarded([&] {
-        auto made = std::make_shared<state>(state{.networks = networks, .graph = graph});
-        fuse_torch::build(*made, seed, base == nullptr ? nullptr : base->state_.get());
+        auto made = std::make_shared<fused_network::state>(
+            fused_network::state{.networks = networks, .graph = graph});
+        build(*made, seed, origins, base);
         return fused_network{std::move(made)};
     });
 }

@@ -3,6 +3,7 @@
 #define HPCSCHED_FUSE_TORCH_STATES_HPP
 
 #include <hpcsched/core/result.hpp>
+#include <hpcsched/fuse/inheritance.hpp>
 #include <hpcsched/fuse/teacher_set.hpp>
 #include <hpcsched/fuse_torch/fused_network.hpp>
 #include <hpcsched/fuse_torch/teacher_networks.hpp>
@@ -12,10 +13,8 @@
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/jit/api/module.h>
 
-#include <compare>
 #include <cstdint>
 #include <exception>
-#include <map>
 #include <new>
 #include <string>
 #include <utility>
@@ -54,21 +53,6 @@ struct teacher_networks::state {
     bool reads_reals = true;
 };
 
-namespace detail {
-
-/// Which adapter it is: of which name, behind which node, of which kind and shape.
-struct adapter_key {
-    fuse::node_id id{};
-    fuse::node_id behind{};
-    fuse::adapter_kind kind = fuse::adapter_kind::none;
-    fuse::tensor_shape from{};
-    fuse::tensor_shape to{};
-
-    friend auto operator<=>(adapter_key const&, adapter_key const&) = default;
-};
-
-} // namespace detail
-
 struct fused_network::state {
     teacher_networks networks;
     fuse::model_graph graph{};
@@ -106,8 +90,11 @@ template <class Call>
     return tensor{std::make_shared<tensor::state const>(tensor::state{std::move(value)})};
 }
 
-/// The module of a node, and the adapter that it would be.
-[[nodiscard]] adapter_key key_of(fuse::teacher_set const& teachers, fuse::model_graph const& graph, fuse::node_index i);
+/// Builds the network of a graph, each node with the weights of its origin.
+/// \param base  what `weight_origin::source::base` means; null: the teachers
+[[nodiscard]] result<fused_network> build_network(teacher_networks const& networks, fuse::model_graph const& graph,
+                                                  std::vector<fuse::weight_origin> const& origins, std::uint64_t seed,
+                                                  torch::jit::Module const* base);
 
 /// The outputs of a network's forward, by tasks.
 [[nodiscard]] std::vector<at::Tensor> forward(torch::jit::Module& network, at::Tensor const& x);

@@ -57,11 +57,10 @@ class fused_network {
     /// \error the disk is full, the folder is not there; the file that was there before is as it was
     [[nodiscard]] result<void> save(std::filesystem::path const& file) const;
 
+    explicit fused_network(std::shared_ptr<state> held) noexcept : state_{std::move(held)} {}
     [[nodiscard]] std::shared_ptr<state> const& held() const noexcept { return state_; }
 
   private:
-    explicit fused_network(std::shared_ptr<state> held) noexcept : state_{std::move(held)} {}
-
     std::shared_ptr<state> state_;
 };
 
