@@ -9,13 +9,18 @@
 #include <hpcsched/fuse/adapter_mutations.hpp>
 #include <hpcsched/fuse/archive.hpp>
 #include <hpcsched/fuse/block.hpp>
+#include <hpcsched/fuse/block_latency_model.hpp>
 #include <hpcsched/fuse/candidate.hpp>
 #include <hpcsched/fuse/canonical.hpp>
 #include <hpcsched/fuse/capacity.hpp>
+#include <hpcsched/fuse/cost_first.hpp>
 #include <hpcsched/fuse/cost_model.hpp>
 #include <hpcsched/fuse/draws.hpp>
+#include <hpcsched/fuse/drop_features.hpp>
 #include <hpcsched/fuse/evaluator.hpp>
+#include <hpcsched/fuse/failure_model.hpp>
 #include <hpcsched/fuse/filter.hpp>
+#include <hpcsched/fuse/gaussian_process.hpp>
 #include <hpcsched/fuse/gmorph.hpp>
 #include <hpcsched/fuse/gmorph_mutation.hpp>
 #include <hpcsched/fuse/graph_codec.hpp>
@@ -24,6 +29,8 @@
 #include <hpcsched/fuse/inheritance.hpp>
 #include <hpcsched/fuse/journal.hpp>
 #include <hpcsched/fuse/model_graph.hpp>
+#include <hpcsched/fuse/more_samplers.hpp>
+#include <hpcsched/fuse/more_stopping.hpp>
 #include <hpcsched/fuse/mutation.hpp>
 #include <hpcsched/fuse/reattachment.hpp>
 #include <hpcsched/fuse/restoring_mutations.hpp>

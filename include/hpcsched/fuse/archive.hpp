@@ -36,12 +36,11 @@ concept shows_members = requires(A const& a) {
 ///
 /// For an archive `a`, a member `m` and the tolerated drop `t`:
 ///
-/// | expression      | effect |
-/// |-----------------|---------------------------------------------------------------------------------------------------|
-/// | `a.offer(m, t)` | keeps `m` or does not, and may let go of others for it | | `a.members()`   | what is kept, in an
-/// order that equal offers make equal; valid until the next offer                | | `a.best()`      | of all that were
-/// offered with a drop of at most `t` the one with the lowest latency, the first    | |                 | among equals;
-/// null: none was                                                                      |
+/// | expression      | effect                                                                               |
+/// |-----------------|--------------------------------------------------------------------------------------|
+/// | `a.offer(m, t)` | keeps `m` or does not, and may let go of others for it                               |
+/// | `a.members()`   | what is kept, in an order that equal offers make equal; valid until the next offer   |
+/// | `a.best()`      | of all offered with a drop of at most `t` the fastest, the first among equals, or null |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. The best is never lost, whatever becomes of the members.

@@ -52,7 +52,7 @@ enum class ending : std::uint8_t {
 struct outcome {
     ending how = ending::failed;
     bool accepted = false; ///< evaluated, and no task drops more than is tolerated
-    double drop = 0;       ///< the largest of all tasks; of an abandoned one, the last that was measured
+    double drop = 0;       ///< the largest of all tasks; of an abandoned one, what was expected of it
     duration latency{};    ///< measured; 0 where it was not
     std::uint32_t epochs = 0;
 

@@ -60,13 +60,13 @@ inline bool trains(search_command const& command, candidate_id id) noexcept {
 ///
 /// For an evaluator `e`, a command `c`, a candidate `id` and a number of epochs `n`:
 ///
-/// | expression         | effect |
-/// |--------------------|-----------------------------------------------------------------------------------------------|
-/// | `e.build(c)`       | makes the network of `evaluate_candidate`; false: it cannot | | `e.train(id, n)`   | trains
-/// until `n` epochs are done in all; the drop of each task, or nothing: it went wrong     | | `e.measure(id, n)` | the
-/// same, and the latency too; the weights are kept until `forget`                            | | `e.forget(id)`     |
-/// throws the network away; one that is not there is no matter                                   | | `e.now()` | the
-/// time                                                                                      |
+/// | expression         | effect                                                                               |
+/// |--------------------|--------------------------------------------------------------------------------------|
+/// | `e.build(c)`       | makes the network of `evaluate_candidate`; false: it cannot                          |
+/// | `e.train(id, n)`   | trains until `n` epochs are done in all; each task's drop, or nothing: it went wrong |
+/// | `e.measure(id, n)` | the same, and the latency too; the weights are kept until `forget`                   |
+/// | `e.forget(id)`     | throws the network away; one that is not there is no matter                          |
+/// | `e.now()`          | the time                                                                             |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. `now` never goes back.

@@ -78,11 +78,11 @@ concept applies_mutations = requires(M& m, teacher_set const& t, model_graph con
 ///
 /// For a policy `m`, teachers `t`, a graph `g` of theirs, draws `d`, a sink `out` and a mutation `x`:
 ///
-/// | expression                | effect |
-/// |---------------------------|----------------------------------------------------------------------------------------|
-/// | `m.enumerate(t, g, out)`  | appends every mutation of this policy that is legal on `g`, once each | | `m.draw(t,
-/// g, d)`         | one that is legal on `g`, by chance; nothing where it finds none                       | |
-/// `m.apply(t, g, x)`        | `g` after `x`; nothing where `x` is not legal on `g`, or not this policy's             |
+/// | expression               | effect                                                                     |
+/// |--------------------------|----------------------------------------------------------------------------|
+/// | `m.enumerate(t, g, out)` | appends every mutation of this policy that is legal on `g`, once each      |
+/// | `m.draw(t, g, d)`        | one that is legal on `g`, by chance; nothing where it finds none           |
+/// | `m.apply(t, g, x)`       | `g` after `x`; nothing where `x` is not legal on `g`, or not this policy's |
 ///
 /// Semantics (not checked by the compiler):
 /// 1. What `apply` gives is valid (`validate`), and is not `g`.

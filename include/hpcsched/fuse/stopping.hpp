@@ -26,6 +26,8 @@ struct training_step {
     };
     kind what = kind::train;
     std::uint32_t until = 0;
+    /// Of what is abandoned, the drop that it would have ended at; not given: the last that was measured.
+    std::optional<double> expected_drop{};
 
     friend bool operator==(training_step const&, training_step const&) = default;
 };
