@@ -6,7 +6,9 @@
 /// All of hpcsched::fuse_torch; a program that is built often includes what it uses instead.
 
 #include <hpcsched/fuse_torch/distillation.hpp>
+#include <hpcsched/fuse_torch/fused_model.hpp>
 #include <hpcsched/fuse_torch/fused_network.hpp>
+#include <hpcsched/fuse_torch/fusion.hpp>
 #include <hpcsched/fuse_torch/fusion_data.hpp>
 #include <hpcsched/fuse_torch/latency.hpp>
 #include <hpcsched/fuse_torch/metric.hpp>

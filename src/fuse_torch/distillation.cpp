@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/fuse_torch/distillation.hpp>
 
+#include "states.hpp"
 #include <ATen/ATen.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
-
-#include "states.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -53,7 +52,8 @@ struct distillation::state {
     at::Generator order{at::detail::createCPUGenerator(1)};
 
     void set_rate(std::int64_t step, std::int64_t steps_in_all) {
-        double const progress = static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps_in_all));
+        double const progress =
+            static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, steps_in_all));
         double const rate =
             settings.learning_rate *
             (settings.schedule == learning_rate_schedule::one_cycle ? one_cycle(std::min(1.0, progress)) : 1.0);
@@ -90,8 +90,7 @@ struct distillation::state {
             at::Tensor const rows = shuffled.slice(0, first, inputs.size(0) * (b + 1) / batches);
             set_rate(done * batches + b, epochs_max * batches);
             steps->zero_grad();
-            auto const outputs =
-                detail::forward(network.held()->whole, inputs.index_select(0, rows).to(device));
+            auto const outputs = detail::forward(network.held()->whole, inputs.index_select(0, rows).to(device));
             at::Tensor const loss = loss_of(outputs, rows, device);
             double const value = loss.item<double>();
             if (!std::isfinite(value)) {
@@ -144,7 +143,8 @@ result<distillation> distillation::make(fused_network network, tensor inputs, st
             }
         }
         if (parameters.empty()) {
-            throw detail::script_fault{"there are no weights to train; the networks were frozen before they were saved"};
+            throw detail::script_fault{
+                "there are no weights to train; the networks were frozen before they were saved"};
         }
         if (settings.optimiser == optimiser::adamw) {
             made->steps = std::make_unique<torch::optim::AdamW>(
@@ -174,9 +174,17 @@ result<double> distillation::train_until(std::uint32_t epochs, std::function<boo
     return trained;
 }
 
-std::uint32_t distillation::epochs_done() const noexcept { return state_->done; }
-fused_network& distillation::network() noexcept { return state_->network; }
-std::int64_t distillation::batch() const noexcept { return state_->batch; }
-std::uint64_t distillation::estimated_memory() const noexcept { return state_->memory; }
+std::uint32_t distillation::epochs_done() const noexcept {
+    return state_->done;
+}
+fused_network& distillation::network() noexcept {
+    return state_->network;
+}
+std::int64_t distillation::batch() const noexcept {
+    return state_->batch;
+}
+std::uint64_t distillation::estimated_memory() const noexcept {
+    return state_->memory;
+}
 
 } // namespace hpcsched::fuse_torch

@@ -196,8 +196,7 @@ result<fused_network> detail::build_network(teacher_networks const& networks, mo
                                             std::vector<fuse::weight_origin> const& origins, std::uint64_t seed,
                                             Module const* base) {
     return detail::guarded([&] {
-        auto made = std::make_shared<fused_network::state>(
-            fused_network::state{.networks = networks, .graph = graph});
+        auto made = std::make_shared<fused_network::state>(fused_network::state{.networks = networks, .graph = graph});
         build(*made, seed, origins, base);
         return fused_network{std::move(made)};
     });

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <hpcsched/fuse_torch/fusion_data.hpp>
-
 #include <hpcsched/fuse/draws.hpp>
+#include <hpcsched/fuse_torch/fusion_data.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/fuse_torch/latency.hpp>
 
-#include <ATen/ATen.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-
 #include "states.hpp"
 #include "timing.hpp"
+#include <ATen/ATen.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 
 #include <algorithm>
 #include <chrono>
@@ -36,8 +35,8 @@ void wait_for(std::string const& device) {
     }
 }
 
-std::vector<latency_figures> time_interleaved(std::vector<std::function<void()>> const& runs,
-                                              std::string const& device, latency_settings const& settings) {
+std::vector<latency_figures> time_interleaved(std::vector<std::function<void()>> const& runs, std::string const& device,
+                                              latency_settings const& settings) {
     bool const processor_time = settings.processor_time && !at::Device{device}.is_cuda();
     for (unsigned r = 0; r < settings.warm_up; ++r) {
         for (auto const& run : runs) {
@@ -97,10 +96,9 @@ result<latency_comparison> compare_latency(teacher_networks const& separate, fus
         for (detail::live_teacher const& each : separate.held()->networks) {
             teachers.push_back(each.whole);
         }
-        auto const figures =
-            detail::time_interleaved({detail::timed_run(teachers, x, settings.frozen),
-                                      detail::timed_run({fused.held()->whole}, x, settings.frozen)},
-                                     separate.device(), settings);
+        auto const figures = detail::time_interleaved({detail::timed_run(teachers, x, settings.frozen),
+                                                       detail::timed_run({fused.held()->whole}, x, settings.frozen)},
+                                                      separate.device(), settings);
         return latency_comparison{figures[0], figures[1]};
     });
 }

@@ -61,8 +61,7 @@ double matthews(std::vector<std::int64_t> const& given, std::vector<std::int64_t
         counts[right[i] == 1 ? 1 : 0][given[i] == 1 ? 1 : 0] += 1;
     }
     auto const& [none, some] = counts;
-    double const under =
-        (none[0] + none[1]) * (some[0] + some[1]) * (none[0] + some[0]) * (none[1] + some[1]);
+    double const under = (none[0] + none[1]) * (some[0] + some[1]) * (none[0] + some[0]) * (none[1] + some[1]);
     return under == 0 ? 0 : (some[1] * none[0] - none[1] * some[0]) / std::sqrt(under);
 }
 
@@ -109,7 +108,9 @@ double macro(table const& scores, std::vector<std::int64_t> const& right) {
 
 } // namespace
 
-std::string_view name_of(metric m) noexcept { return names[static_cast<std::size_t>(m)]; }
+std::string_view name_of(metric m) noexcept {
+    return names[static_cast<std::size_t>(m)];
+}
 
 std::optional<metric> metric_of(std::string_view name) noexcept {
     auto const found = std::find(names.begin(), names.end(), name);
@@ -139,9 +140,8 @@ result<double> score(metric m, tensor const& outputs, tensor const& labels) {
                                : std::string{"the number of a class"}) +
                      " for each sample"};
     }
-    std::int64_t const most = m != metric::accuracy || scores.columns == 1
-                                  ? 1
-                                  : static_cast<std::int64_t>(scores.columns) - 1;
+    std::int64_t const most =
+        m != metric::accuracy || scores.columns == 1 ? 1 : static_cast<std::int64_t>(scores.columns) - 1;
     for (std::int64_t const label : right) {
         if (label < 0 || label > most) {
             return error{"label " + std::to_string(label) + " is none of 0 to " + std::to_string(most)};

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/fuse_torch/network_evaluator.hpp>
 
-#include <ATen/core/Tensor.h>
-
 #include "states.hpp"
 #include "timing.hpp"
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <chrono>
@@ -35,6 +34,7 @@ struct network_evaluator::state {
     std::optional<fused_network> forest{};
     duration forest_latency{};
     std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+    time_point origin{};
     std::string failure{};
     std::uint64_t largest = 0;
 
@@ -50,9 +50,7 @@ struct network_evaluator::state {
         if (auto const found = candidates.find(base); found != candidates.end()) {
             return std::optional{found->second.network.held()->whole};
         }
-        return detail::guarded([&] {
-            return std::optional{detail::load_script(file_of(base).string())};
-        });
+        return detail::guarded([&] { return std::optional{detail::load_script(file_of(base).string())}; });
     }
 
     [[nodiscard]] result<std::vector<double>> drops_of(fused_network const& network) const {
@@ -85,8 +83,8 @@ struct network_evaluator::state {
         if (forest_latency == duration{}) { // measured by the search that was killed, and told to it then
             forest_latency = (*both)[0].lower_quartile;
         }
-        return duration{std::max<std::int64_t>(1, static_cast<std::int64_t>(
-                                                       static_cast<double>(forest_latency.count()) * ratio))};
+        return duration{
+            std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(forest_latency.count()) * ratio))};
     }
 
     bool fail(error const& why) {
@@ -140,7 +138,8 @@ bool network_evaluator::build(fuse::evaluate_candidate const& what) {
         return s.fail(base.error());
     }
     std::uint64_t const seed = s.settings.training.seed + 0x9e3779b97f4a7c15ULL * what.id;
-    auto network = detail::build_network(s.networks, what.graph, what.origins, seed, base->has_value() ? &**base : nullptr);
+    auto network =
+        detail::build_network(s.networks, what.graph, what.origins, seed, base->has_value() ? &**base : nullptr);
     if (!network) {
         return s.fail(network.error());
     }
@@ -215,7 +214,12 @@ void network_evaluator::forget(fuse::candidate_id id) {
 }
 
 time_point network_evaluator::now() const {
-    return time_point{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - state_->begin)};
+    return state_->origin + std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - state_->begin);
+}
+
+void network_evaluator::go_on_from(time_point then) {
+    state_->origin = then;
+    state_->begin = std::chrono::steady_clock::now();
 }
 
 std::optional<fused_network> network_evaluator::network(fuse::candidate_id id) const {
@@ -223,8 +227,14 @@ std::optional<fused_network> network_evaluator::network(fuse::candidate_id id) c
     return found == state_->candidates.end() ? std::nullopt : std::optional{found->second.network};
 }
 
-std::vector<double> const& network_evaluator::teacher_scores() const noexcept { return state_->teacher_scores; }
-std::string const& network_evaluator::last_failure() const noexcept { return state_->failure; }
-std::uint64_t network_evaluator::largest_training() const noexcept { return state_->largest; }
+std::vector<double> const& network_evaluator::teacher_scores() const noexcept {
+    return state_->teacher_scores;
+}
+std::string const& network_evaluator::last_failure() const noexcept {
+    return state_->failure;
+}
+std::uint64_t network_evaluator::largest_training() const noexcept {
+    return state_->largest;
+}
 
 } // namespace hpcsched::fuse_torch

@@ -9,9 +9,13 @@
 
 namespace hpcsched::fuse_torch {
 
-void use_threads(unsigned count) { at::set_num_threads(count == 0 ? 1 : static_cast<int>(count)); }
+void use_threads(unsigned count) {
+    at::set_num_threads(count == 0 ? 1 : static_cast<int>(count));
+}
 
-bool has_cuda() { return at::detail::getCUDAHooks().hasCUDA(); }
+bool has_cuda() {
+    return at::detail::getCUDAHooks().hasCUDA();
+}
 
 std::uint64_t peak_memory() {
     std::ifstream status{"/proc/self/status"};

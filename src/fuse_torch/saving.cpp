@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
+#include <ostream>
 #include <sstream>
+#include <streambuf>
 #include <system_error>
 
 namespace hpcsched::fuse_torch::detail {
@@ -44,68 +46,72 @@ std::string describe(fused_network::state const& network) {
     return out.str();
 }
 
-/// A file that is gone unless it was kept.
-class beside {
+/// A file that is gone unless it was kept, and a stream into it that never fails: LibTorch's writer throws from its
+/// destructor where a write fails, which ends the process. What went wrong is noted, and asked for at the end.
+class part_file : private std::streambuf {
   public:
-    explicit beside(std::filesystem::path const& target)
-        : target_{target}, path_{target.string() + ".part" + std::to_string(::getpid())} {}
-    beside(beside const&) = delete;
-    beside& operator=(beside const&) = delete;
-    ~beside() {
-        if (!kept_) {
-            ::unlink(path_.c_str());
+    explicit part_file(std::filesystem::path const& target)
+        : target_{target}, path_{target.string() + ".part" + std::to_string(::getpid())},
+          handle_{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)}, stream_{this} {
+        failure_ = handle_ < 0 ? errno : 0;
+    }
+    part_file(part_file const&) = delete;
+    part_file& operator=(part_file const&) = delete;
+    ~part_file() override {
+        if (handle_ >= 0) {
+            ::close(handle_);
+            ::unlink(path_.c_str()); // not there any more where it was kept
         }
     }
 
-    [[nodiscard]] std::string const& path() const { return path_; }
+    [[nodiscard]] std::ostream& stream() { return stream_; }
+    [[nodiscard]] int failure() const { return failure_; }
 
     /// Brings it to disk, then puts it in the place of the target. \return 0, or the system's error
     [[nodiscard]] int keep() {
-        int const handle = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-        if (handle < 0) {
-            return errno;
+        if (failure_ == 0 && (::fsync(handle_) != 0 || ::rename(path_.c_str(), target_.c_str()) != 0)) {
+            failure_ = errno;
         }
-        int const synced = ::fsync(handle) == 0 ? 0 : errno;
-        ::close(handle);
-        if (synced != 0) {
-            return synced;
-        }
-        if (::rename(path_.c_str(), target_.c_str()) != 0) {
-            return errno;
-        }
-        kept_ = true;
-        return 0;
+        return failure_;
     }
 
   private:
+    std::streamsize xsputn(char const* bytes, std::streamsize count) override {
+        for (std::streamsize done = 0; done < count && failure_ == 0;) {
+            auto const n = ::write(handle_, bytes + done, static_cast<std::size_t>(count - done));
+            if (n < 0 && errno != EINTR) {
+                failure_ = errno;
+            }
+            done += std::max<std::streamsize>(n, 0);
+        }
+        return count;
+    }
+    int_type overflow(int_type c) override {
+        char const one = traits_type::to_char_type(c);
+        xsputn(&one, 1);
+        return traits_type::not_eof(c);
+    }
+
     std::filesystem::path target_;
     std::string path_;
-    bool kept_ = false;
+    int handle_;
+    int failure_ = 0;
+    std::ostream stream_;
 };
 
 } // namespace
 
 result<void> save_module(torch::jit::Module const& module, std::string const& description,
                          std::filesystem::path const& file) {
-    beside part{file};
-    errno = 0;
-    std::ofstream out{part.path(), std::ios::binary | std::ios::trunc};
-    if (!out) {
-        return error{file.string() + ": cannot be written: " + reason_of(errno)};
-    }
-    int cause = 0;
-    auto const written = guarded([&] {
-        torch::jit::ExtraFilesMap const extra{{description_name, description}};
-        errno = 0;
-        module.save(out, extra);
-    });
-    cause = errno;
-    out.close();
-    if (!written || !out) {
-        return error{file.string() + ": cannot be written: " +
-                     (cause != 0 ? reason_of(cause)
-                      : written  ? "the disk took less than all"
-                                 : written.error().message)};
+    part_file part{file};
+    if (part.failure() == 0) {
+        auto const written = guarded([&] {
+            torch::jit::ExtraFilesMap const extra{{description_name, description}};
+            module.save(part.stream(), extra);
+        });
+        if (!written) {
+            return error{file.string() + ": cannot be written: " + written.error().message};
+        }
     }
     if (int const code = part.keep(); code != 0) {
         return error{file.string() + ": cannot be written: " + reason_of(code)};

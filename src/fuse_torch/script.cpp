@@ -563,7 +563,7 @@ Module join(std::vector<script_piece> const& pieces) {
 
 // --- files -------------------------------------------------------------------------------------------------------
 
-Module load_script(std::string const& file) {
+Module load_script(std::string const& file, char const* beside, std::string* text) {
     std::ifstream in{file, std::ios::binary};
     std::array<unsigned char, 4> head{};
     if (!in || !in.read(reinterpret_cast<char*>(head.data()), head.size())) {
@@ -588,7 +588,15 @@ Module load_script(std::string const& file) {
                                      "torch.jit.script(model).save(file)"};
         }
     }
-    return jit::load(file, c10::Device{c10::kCPU});
+    jit::ExtraFilesMap extra;
+    if (beside != nullptr) {
+        extra[beside] = "";
+    }
+    Module made = jit::load(file, c10::Device{c10::kCPU}, extra);
+    if (beside != nullptr) {
+        *text = extra[beside];
+    }
+    return made;
 }
 
 // --- modes -------------------------------------------------------------------------------------------------------

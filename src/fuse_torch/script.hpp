@@ -29,8 +29,10 @@ struct script_piece {
     fuse::op_kind kind = fuse::op_kind::other;
 };
 
+/// \param beside  of what was saved beside the weights under this name, the text; where there is none, ""
 /// \throws script_fault  it is no TorchScript file, and what it is instead
-[[nodiscard]] torch::jit::Module load_script(std::string const& file);
+[[nodiscard]] torch::jit::Module load_script(std::string const& file, char const* beside = nullptr,
+                                             std::string* text = nullptr);
 
 /// Traced networks carry the mode they were traced in as constants: batch norm and dropout ask the module again.
 /// \return how many operations were mended

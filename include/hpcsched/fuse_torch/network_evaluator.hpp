@@ -48,8 +48,10 @@ class network_evaluator {
     [[nodiscard]] std::optional<std::vector<double>> train(fuse::candidate_id id, std::uint32_t epoch);
     [[nodiscard]] std::optional<fuse::measurement> measure(fuse::candidate_id id, std::uint32_t epoch);
     void forget(fuse::candidate_id id);
-    /// Since it was made.
+    /// Since it was made, or after the time that `go_on_from` gave.
     [[nodiscard]] time_point now() const;
+    /// Where the time of a search that was killed goes on.
+    void go_on_from(time_point then);
 
     /// The network of a candidate; nothing where it is not there.
     [[nodiscard]] std::optional<fused_network> network(fuse::candidate_id id) const;

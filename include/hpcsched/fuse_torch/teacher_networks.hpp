@@ -16,8 +16,8 @@
 namespace hpcsched::fuse_torch {
 
 struct load_options {
-    std::string device = "cpu";      ///< where all is run and trained: "cpu", "cuda", "cuda:1"
-    std::vector<std::string> pinned; ///< blocks that are neither host nor guest, by the end of their path: "layer4.1"
+    std::string device = "cpu";        ///< where all is run and trained: "cpu", "cuda", "cuda:1"
+    std::vector<std::string> pinned{}; ///< blocks that are neither host nor guest, by the end of their path: "layer4.1"
 };
 
 /// The trained networks that are to be fused, read from TorchScript files, taken apart into blocks.
