@@ -26,6 +26,8 @@ hpcsched_packages() {
         python3-numpy python3-xxhash redis-server
       ;;
     predict) echo libnlopt-dev libnlopt-cxx-dev libbullet-dev libboost-json1.81-dev ;;
+    # OpenBLAS: without it matrices are multiplied by the reference BLAS, 25 times slower.
+    fuse) echo libtorch-dev libopenblas0-pthread python3-torch ;;
     partitions) echo iproute2 nftables util-linux ;;
     mpi) echo libboost-mpi1.81-dev libopenmpi-dev openmpi-bin ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
@@ -45,6 +47,7 @@ hpcsched_why() {
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
     jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
     predict) echo "fitting the noise of predictions, and worlds of Bullet (hpcsched::predict_fit, predict_bullet), and their tests" ;;
+    fuse) echo "fusing networks (hpcsched::fuse_torch) and its tests" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;
     fuzz) echo "the fuzz targets of the readers, and reading the headers with clang" ;;

@@ -39,7 +39,7 @@ for argument in "$@"; do
   esac
 done
 
-optional="cache bench live raft etcd notebooks jupyter predict partitions mpi fuzz format page"
+optional="cache bench live raft etcd notebooks jupyter predict fuse partitions mpi fuzz format page"
 [ "$install" = no ] || hpcsched_install "build program tests" "$optional"
 # shellcheck disable=SC2086 # a list of words
 hpcsched_left_out $optional
@@ -60,7 +60,8 @@ cmake --preset release --log-level=WARNING \
   -DHPCSCHED_WITH_RAFT_ETCD="$(hpcsched_switch raft)" -DHPCSCHED_WITH_GPU_CUDA=ON \
   -DHPCSCHED_WITH_NOTEBOOK_HOST="$(hpcsched_switch notebooks)" \
   -DHPCSCHED_WITH_PREDICT_FIT="$(hpcsched_switch predict)" \
-  -DHPCSCHED_WITH_PREDICT_BULLET="$(hpcsched_switch predict)" >/dev/null
+  -DHPCSCHED_WITH_PREDICT_BULLET="$(hpcsched_switch predict)" \
+  -DHPCSCHED_WITH_FUSE_TORCH="$(hpcsched_switch fuse)" >/dev/null
 echo "Building in build/release ..."
 cmake --build "$build" --parallel "$cores" --target all house_headers house_noexcept
 echo "Built in $SECONDS s."

@@ -7,6 +7,9 @@
 
 #include "command_line.hpp"
 #include "commands.hpp"
+#ifdef HPCSCHED_HAS_FUSE_TORCH
+#include "fuse_command.hpp"
+#endif
 
 #include <iostream>
 #include <utility>
@@ -65,6 +68,12 @@ int main(int argument_count, char** argument_values) {
     program.commands.push_back(notebook_command());
     program.commands.push_back(predict_command());
     program.commands.push_back(raft_command());
+#ifdef HPCSCHED_HAS_FUSE_TORCH
+    auto const words = with_fuse_run(argument_count, argument_values);
+    argument_count = static_cast<int>(words.size());
+    argument_values = const_cast<char**>(words.data());
+    program.commands.push_back(fuse_command(hand_over_to_fuse(words)));
+#endif
     program.commands.push_back(policies_command(policies));
     program.commands.push_back(completion_command(program));
     return run_command_line(program, argument_count, argument_values);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/fuse_torch/fused_model.hpp>
+
+#include <doctest/doctest.h>
+
+#include "authored.hpp"
+#include "pictures.hpp"
+#include <sys/wait.h>
+#include <temporary_folder.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace hpcsched::fuse_torch::test {
+namespace {
+
+template <class Number>
+void write_npy(std::string const& file, char const* type, std::string const& shape, std::vector<Number> const& values) {
+    std::string header = std::string{"{'descr': '"} + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+    header.resize((header.size() + 11 + 63) / 64 * 64 - 10, ' ');
+    header.back() = '\n';
+    std::ofstream out{file, std::ios::binary};
+    out << "\x93NUMPY\x01" << '\0' << static_cast<char>(header.size() & 0xffU) << static_cast<char>(header.size() >> 8U)
+        << header;
+    out.write(reinterpret_cast<char const*>(values.data()),
+              static_cast<std::streamsize>(values.size() * sizeof(Number)));
+}
+
+struct outcome {
+    int status = -1;
+    std::string out{};
+};
+
+outcome run_program(std::string const& arguments, std::string const& log, std::string const& before = "") {
+    std::string const command =
+        "OMP_NUM_THREADS=1 " + before + ' ' + HPCSCHED_PROGRAM + " fuse " + arguments + " >" + log + " 2>&1";
+    int const status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, hpcsched::test::read_text(log)};
+}
+
+bool has(std::string const& text, char const* part) {
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("the program fuses files, tells what it does, and leaves the best so far at Ctrl-C") {
+    use_one_thread();
+    hpcsched::test::temporary_folder const folder;
+    pictures const shown = draw_pictures(600, 3);
+    vgg_like const network{.widths = {6, 0, 8, 0}, .hidden = 12};
+    write(network, folder / "shape.pt", 1);
+    write(network, folder / "hue.pt", 2);
+    train(folder / "shape.pt", shown.images, shown.shapes, 5, 5e-3, 1);
+    train(folder / "hue.pt", shown.images, shown.hues, 3, 5e-3, 2);
+    write_npy(folder / "x.npy", "<f4", "600, 3, 16, 16", shown.images.reals());
+    write_npy(folder / "shape.npy", "<i8", "600,", shown.shapes);
+    write_npy(folder / "hue.npy", "<i8", "600,", shown.hues);
+    write_npy(folder / "few.npy", "<i8", "3,", std::vector<std::int64_t>{0, 1, 2});
+    CHECK(greatest_difference(tensor::load(folder / "x.npy").value(), shown.images) == 0);
+    std::string const models = folder / "shape.pt" + ' ' + folder / "hue.pt" + " --threads 1 -i " + folder / "x.npy";
+    std::string const log = folder / "log";
+    auto const parsed = run_program(models + " --parse", log);
+    CHECK(parsed.status == 0);
+    CHECK(has(parsed.out, "shape: 12 blocks, reads 3x16x16"));
+    CHECK(has(parsed.out, "single changes are possible"));
+    CHECK(!std::filesystem::exists("fused.pt"));
+    std::string const out = folder / "fused.pt";
+    auto const fused = run_program(models + " -l " + folder / "shape.npy" + " -l " + folder / "hue.npy" +
+                                       " --drop 0.1 --budget 20s --iterations 12 --epochs 3 -o " + out,
+                                   log);
+    INFO(fused.out);
+    REQUIRE(fused.status == 0);
+    CHECK(has(fused.out, "candidate  epoch      drop  latency"));
+    CHECK(has(fused.out, "written: "));
+    auto const inspected = run_program("inspect " + out, log);
+    CHECK(inspected.status == 0);
+    CHECK(has(inspected.out, "outputs: shape hue"));
+    auto const timed = run_program(
+        "bench " + out + " --rounds 5 --against " + folder / "shape.pt" + " --against " + folder / "hue.pt", log);
+    CHECK(timed.status == 0);
+    CHECK(has(timed.out, "originals, frozen"));
+    // Interrupted, it still writes what it has.
+    std::string const second = folder / "second.pt";
+    auto const interrupted = run_program(models + " --budget 10m --drop 0 --epochs 10000 -o " + second, log,
+                                         "timeout --preserve-status -s INT 8");
+    CHECK(interrupted.status == 0);
+    CHECK(describe_file(second).has_value());
+    auto const mismatched = run_program(models + " -l " + folder / "few.npy" + " -l " + folder / "few.npy", log);
+    CHECK(mismatched.status == 3);
+    CHECK(has(mismatched.out, "network 1: 3 labels for 600 inputs"));
+    CHECK(run_program(models + " -l " + folder / "few.npy", log).status == 2);
+    CHECK(run_program(models + " --metric elegance", log).status == 2);
+    CHECK(run_program("inspect " + folder / "shape.pt", log).status == 3);
+}
+
+} // namespace hpcsched::fuse_torch::test
