@@ -11,7 +11,6 @@
 #include <hpcsched/fuse/graph_hash.hpp>
 #include <hpcsched/fuse/sampler.hpp>
 #include <hpcsched/fuse/teacher_set.hpp>
-#include <hpcsched/testing/fuse_networks.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -55,8 +54,41 @@ double children_seconds() {
     return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
+/// A VGG of 33 blocks: four stages of two convolutions, each with a norm and an activation, and a pool; three linear.
+teacher vgg_of_33(std::string name) {
+    std::vector<block> blocks;
+    tensor_shape shape{3, 32, 32};
+    auto const add = [&](op_kind kind, std::string text, std::uint64_t parameters, tensor_shape out) {
+        std::uint64_t const work = kind == op_kind::convolution ? parameters * out[1] * out[2] : parameters;
+        blocks.push_back({.kind = kind,
+                          .description = std::move(text),
+                          .parameters = parameters,
+                          .multiply_adds = work,
+                          .input = shape,
+                          .output = out,
+                          .flatten_before = kind == op_kind::linear && shape.is_image()});
+        shape = out;
+    };
+    for (std::uint32_t stage = 0; stage < 4; ++stage) {
+        std::uint32_t const channels = 16U << stage;
+        for (int n = 0; n < 2; ++n) {
+            std::uint64_t const weights = std::uint64_t{shape[0]} * channels * 9;
+            add(op_kind::convolution, "conv " + to_string(shape), weights, {channels, shape[1], shape[2]});
+            add(op_kind::batch_norm, "norm", 2ULL * channels, shape);
+            add(op_kind::activation, "relu", 0, shape);
+        }
+        add(op_kind::max_pool, "pool", 0, {channels, shape[1] / 2, shape[2] / 2});
+    }
+    add(op_kind::linear, "linear", shape.elements() * 64, {64});
+    add(op_kind::activation, "relu", 0, shape);
+    add(op_kind::linear, "linear", 64 * 64, {64});
+    add(op_kind::activation, "relu", 0, shape);
+    add(op_kind::linear, "linear", 64 * 4, {4});
+    return {std::move(name), std::move(blocks)};
+}
+
 teacher_set three_of_33() {
-    return teacher_set::make({testing::vgg("a"), testing::vgg("b"), testing::vgg("c")}).value();
+    return teacher_set::make({vgg_of_33("a"), vgg_of_33("b"), vgg_of_33("c")}).value();
 }
 
 /// The path of a candidate through a search, up to where it would be trained: proposed from one of 16 elites by two
