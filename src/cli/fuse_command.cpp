@@ -132,7 +132,7 @@ std::string program_for_fuse() {
         }
     }
     throw failure{exit_code::failure,
-                  "the program hpcsched_fuse is not installed with this one; install hpcsched again"};
+                  "the program hpcsched_fusing is not installed with this one; install hpcsched again"};
 }
 
 } // namespace
@@ -155,14 +155,14 @@ command_spec fuse_command(fuse_actions const& actions) {
 
 std::vector<char*> with_fuse_run(int argument_count, char** argument_values) {
     static char run[] = "run"; // as long-lived and as writable as the arguments of main
-    std::vector<char*> words{argument_values, argument_values + argument_count};
-    if (words.size() < 3 || std::string_view{words[1]} != "fuse") {
-        return words;
-    }
-    std::string_view const next = words[2];
-    bool const is_named = next == "run" || next == "inspect" || next == "bench" || next == "-h" || next == "--help";
-    if (!is_named) {
-        words.insert(words.begin() + 2, run);
+    std::vector<char*> words;
+    for (int i = 0; i < argument_count; ++i) {
+        bool const follows = i == 2 && std::string_view{argument_values[1]} == "fuse";
+        std::string_view const word = argument_values[i];
+        if (follows && word != "run" && word != "inspect" && word != "bench" && word != "-h" && word != "--help") {
+            words.push_back(run);
+        }
+        words.push_back(argument_values[i]);
     }
     return words;
 }
