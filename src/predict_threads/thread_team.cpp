@@ -57,12 +57,13 @@ class thread_team::team {
             how_ = how;
             count_ = count;
             next_ = 0;
-            at_work_ = threads_.size();
+            is_open_ = true;
             ++round_;
         }
         begun_.notify_all();
         work(0);
         std::unique_lock lock{mutex_};
+        is_open_ = false; // nothing is left: a thread that is not awake yet is not waited for
         ended_.wait(lock, [this] { return at_work_ == 0; });
         if (std::exception_ptr const thrown = std::exchange(thrown_, nullptr)) {
             std::rethrow_exception(thrown);
@@ -78,6 +79,10 @@ class thread_team::team {
                 return;
             }
             seen = round_;
+            if (!is_open_) {
+                continue;
+            }
+            ++at_work_;
             lock.unlock();
             work(worker);
             lock.lock();
@@ -103,7 +108,8 @@ class thread_team::team {
     std::condition_variable_any begun_;
     std::condition_variable ended_;
     std::uint64_t round_ = 0;
-    std::size_t at_work_ = 0; ///< threads beside the caller's that have not ended this round
+    bool is_open_ = false;    ///< a thread that wakes may take part in this round
+    std::size_t at_work_ = 0; ///< threads beside the caller's that do
     std::exception_ptr thrown_;
     void const* function_ = nullptr;
     call how_ = nullptr;
