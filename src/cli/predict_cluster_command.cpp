@@ -34,8 +34,8 @@ using notebook_sim::forecast_check_config;
 using notebook_sim::reliability_bin;
 
 constexpr char const* details =
-    R"(A trace of notebook cells is replayed on a simulated cluster, and every few minutes a forecaster that learns as it
-goes is asked about every session: will its next cell come within the horizon, would it have to wait, will its cell
+    R"(A trace of notebook cells is replayed on a simulated cluster, and every few minutes a forecaster that learns as
+it goes is asked about every session: will its next cell come within the horizon, would it have to wait, will its cell
 have ended, will all its hosts be busy? Each is then compared with what came. Without a trace one is generated.
 
 Examples:
