@@ -115,6 +115,29 @@ TEST_CASE("node noise: each source does what it says, and nothing else") {
     CHECK(spread_of(3, left)[0] == doctest::Approx(2)); // older than all that is known: as long again
 }
 
+TEST_CASE("node noise: a source that is turned off leaves what the others draw as it was") {
+    auto const begun = [](node_noise const& noise, std::uint64_t world) {
+        node_state s = node_of(1, 10, {busy(), busy()});
+        predict::noise_streams<4> d{3, world};
+        node_run r = node::make_run();
+        noise.perceive(s, d);
+        node::begin(r, s);
+        noise.disturb(r, d);
+        return r;
+    };
+    for (std::uint64_t world = 0; world < 50; ++world) {
+        node_run const all = begun(node_noise{}, world);
+        node_run const without_rates = begun(node_noise{}.scaled(0, 0), world);
+        node_run const without_services = begun(node_noise{}.scaled(1, 0).scaled(3, 0), world);
+        for (std::size_t i = 0; i < 2; ++i) {
+            double const drawn = all.next_arrivals[i] / all.functions[i].gap;
+            CHECK(without_rates.next_arrivals[i] / without_rates.functions[i].gap == doctest::Approx(drawn));
+            CHECK(without_services.next_arrivals[i] == all.next_arrivals[i]);
+            CHECK(without_rates.functions[i].next_service == all.functions[i].next_service);
+        }
+    }
+}
+
 TEST_CASE("node noise: of what runs the rest is drawn from what it can still be") {
     node_run::function f;
     f.services = {{3, 0.05}, {13, 0.1}, {13.5, 0.9}}; // summed up

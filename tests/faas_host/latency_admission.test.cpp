@@ -58,7 +58,7 @@ TEST_CASE("latency admission: it is off unless a function has a target") {
     CHECK(host.figures().at("admitted_rate").is_null());
 }
 
-TEST_CASE("latency admission: load within the targets is admitted; a flood is turned away, and nobody else") {
+TEST_CASE("latency admission: load within the targets is admitted, a flood is turned away, and nobody else") {
     running_host const host{guarded_and_greedy(), {.cpus = 2}};
     for (int i = 0; i < 20; ++i) {
         CHECK(host.invoke("good", "20").status == 200);
