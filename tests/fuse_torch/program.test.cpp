@@ -66,7 +66,7 @@ TEST_CASE("the program fuses files, tells what it does, and leaves the best so f
     std::string const log = folder / "log";
     auto const parsed = run_program(models + " --parse", log);
     CHECK(parsed.status == 0);
-    CHECK(has(parsed.out, "shape: 12 blocks, reads 3x16x16"));
+    CHECK(has(parsed.out, "shape: 11 blocks, reads 3x16x16"));
     CHECK(has(parsed.out, "single changes are possible"));
     CHECK(!std::filesystem::exists("fused.pt"));
     std::string const out = folder / "fused.pt";
