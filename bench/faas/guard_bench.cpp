@@ -100,7 +100,7 @@ void report_cost(std::string const& name, double calm, double flood, bench::effo
                    .holds = least.longest <= 0.010});
 }
 
-bench::figure_case const guard_case{"faas.guard", 8, "the latency guard of a host, while it serves",
+bench::figure_case const guard_case{"faas.guard", 7, "the latency guard of a host, while it serves",
                                     [](bench::effort e) {
                                         report_cost("faas.guard/half_loaded", 12, 16, e);
                                         report_cost("faas.guard/flooded", 12, 800, e);

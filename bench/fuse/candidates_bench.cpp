@@ -262,7 +262,7 @@ double per_second(Path& path, std::uint64_t count) {
     return static_cast<double>(count) / (cpu_seconds() - start);
 }
 
-bench::figure_case const candidates{"fuse.candidates", 11,
+bench::figure_case const candidates{"fuse.candidates", 6,
                                     "candidates per second on one core, 3 networks of 33 blocks: mutated twice, "
                                     "canonical, looked up, judged; beside one "
                                     "re-attachment in a graph of pointers, known by its text",
@@ -295,7 +295,7 @@ bench::figure_case const candidates{"fuse.candidates", 11,
                                     }};
 
 bench::figure_case const compile_time{
-    "fuse.compile_time", 11, "CPU seconds to compile a trivial program that uses only fuse, without Torch",
+    "fuse.compile_time", 6, "CPU seconds to compile a trivial program that uses only fuse, without Torch",
     [](bench::effort how_much) {
         std::string const command = std::string{HPCSCHED_BENCH_COMPILER} + " -std=c++20 -I" HPCSCHED_BENCH_INCLUDE
                                                                            " -isystem " HPCSCHED_BENCH_EIGEN

@@ -199,9 +199,9 @@ void measure_processes(bench::effort how_much) {
 }
 
 bench::figure_case const move_figure{
-    "gpu_cuda.move", 6, "bytes per second on and off a device, beside one bare copy from pinned memory", measure_moves};
+    "gpu_cuda.move", 5, "bytes per second on and off a device, beside one bare copy from pinned memory", measure_moves};
 bench::figure_case const process_figure{
-    "gpu_cuda.process", 6, "unmodified processes of 1, 8 and 32 GB off their device and back, another in between",
+    "gpu_cuda.process", 5, "unmodified processes of 1, 8 and 32 GB off their device and back, another in between",
     measure_processes};
 
 } // namespace

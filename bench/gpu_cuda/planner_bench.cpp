@@ -102,7 +102,7 @@ double by_hand(std::uint64_t chunks, time_point& over) {
 }
 
 bench::figure_case const planner_figure{
-    "gpu_cuda.planner", 6, "planning a chunk of a move of 64 GiB, beside a hand-written loop on the same fake device",
+    "gpu_cuda.planner", 5, "planning a chunk of a move of 64 GiB, beside a hand-written loop on the same fake device",
     [](bench::effort how_much) {
         bool const full = how_much == bench::effort::full;
         std::uint64_t const chunks = full ? 4'096 : 64;

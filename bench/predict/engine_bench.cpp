@@ -125,7 +125,7 @@ void report_overhead(std::string const& name, particle const& world, bench::effo
 }
 
 bench::figure_case const overhead{
-    "predict.overhead", 8, "the engine, beside a hand-written loop over the same worlds", [](bench::effort how_much) {
+    "predict.overhead", 7, "the engine, beside a hand-written loop over the same worlds", [](bench::effort how_much) {
         report_overhead("predict.overhead/100ns", {.moves = 8}, how_much);
         report_overhead("predict.overhead/1us", {.moves = 100}, how_much);
         report_overhead("predict.overhead/100ns_10_steps", {.moves = 8, .steps = 10}, how_much);
@@ -163,7 +163,7 @@ void report_scaling(std::string const& name, predict::precision const& how, int 
 }
 
 bench::figure_case const scaling{
-    "predict.scaling", 8, "worlds of 100 us each on one core, beside two", [](bench::effort how_much) {
+    "predict.scaling", 7, "worlds of 100 us each on one core, beside two", [](bench::effort how_much) {
         bool const full = how_much == bench::effort::full;
         std::uint64_t const worlds = full ? 64 : 4; // so short that on a busy machine it now and then has both cores
         report_scaling("predict.scaling/one_batch", predict::precision::exactly(worlds), full ? 1'000 : 1);
