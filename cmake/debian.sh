@@ -46,7 +46,7 @@ hpcsched_why() {
     etcd) echo "the tests and figures against a real etcd" ;;
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
     jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
-    predict) echo "fitting the noise of predictions, and worlds of Bullet (hpcsched::predict_fit, predict_bullet), and their tests" ;;
+    predict) echo "fitted noise and worlds of Bullet (hpcsched::predict_fit, predict_bullet), and their tests" ;;
     fuse) echo "fusing networks (hpcsched::fuse_torch) and its tests" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;
     mpi) echo "grids over many machines (hpcsched::experiment_mpi) and their tests" ;;

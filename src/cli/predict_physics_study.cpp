@@ -173,42 +173,21 @@ logistic_regression train_on_features(std::span<recorded_scene const> scenes, st
     return or_fail(logistic_regression::fit(rows, shares), exit_code::failure);
 }
 
-} // namespace
+/// Noises compared on stimuli that nothing was fitted on.
+struct comparison {
+    std::span<recorded_scene const> scenes;
+    std::vector<std::size_t> const& train;
+    std::vector<std::size_t> const& test;
+    std::vector<bool> const& noiseless; // whether they touch without noise, of all scenes
+    physics_study_config const& config;
+    predict_threads::thread_team& team;
+    std::ostream& out;
 
-void physics_study(std::span<recorded_scene const> scenes, physics_study_config const& config,
-                   predict_threads::thread_team& team, std::ostream& out, std::ostream& progress) {
-    std::vector<scene> all;
-    std::vector<std::size_t> train;
-    std::vector<std::size_t> test;
-    std::vector<family> families;
-    std::size_t answered = 0;
-    for (std::size_t n = 0; n < scenes.size(); ++n) {
-        all.push_back(scenes[n].seen);
-        if (std::find(families.begin(), families.end(), scenes[n].seen.kind) == families.end()) {
-            families.push_back(scenes[n].seen.kind);
+    void write_table(std::string_view title, noise_fit const& noise) const {
+        std::vector<scene> seen;
+        for (std::size_t const n : test) {
+            seen.push_back(scenes[n].seen);
         }
-        if (scenes[n].people) {
-            (answered++ % 2 == 0 ? train : test).push_back(n);
-        }
-    }
-    if (train.size() < 2 || test.size() < 2) {
-        throw failure{exit_code::bad_input, "the study needs people's answers to four scenes or more"};
-    }
-    std::vector<bool> const noiseless = play_scenes(all, config.how.engine, team);
-    write_agreement(scenes, noiseless, out);
-    out.flush();
-
-    noise_fit found{.noise = config.how.noise};
-    found.fit.response = fitted_response();
-    if (config.fit) {
-        found = fit_on(scenes, train, families, config, team, progress);
-        write_noise("Fitted on every second stimulus that people answered", found, out);
-    }
-    std::vector<scene> seen;
-    for (std::size_t const n : test) {
-        seen.push_back(all[n]);
-    }
-    auto const table = [&](std::string_view title, noise_fit const& noise) {
         forecast_config how = config.how;
         how.noise = noise.noise;
         auto const answers = forecast_scenes(seen, how, team);
@@ -241,8 +220,42 @@ void physics_study(std::span<recorded_scene const> scenes, physics_study_config 
         write_row(out, "all", rows);
         out << '\n';
         out.flush();
-    };
-    table("Share of yes, correlation with people's on the stimuli that nothing was fitted on:", found);
+    }
+};
+
+} // namespace
+
+void physics_study(std::span<recorded_scene const> scenes, physics_study_config const& config,
+                   predict_threads::thread_team& team, std::ostream& out, std::ostream& progress) {
+    std::vector<scene> all;
+    std::vector<std::size_t> train;
+    std::vector<std::size_t> test;
+    std::vector<family> families;
+    std::size_t answered = 0;
+    for (std::size_t n = 0; n < scenes.size(); ++n) {
+        all.push_back(scenes[n].seen);
+        if (std::find(families.begin(), families.end(), scenes[n].seen.kind) == families.end()) {
+            families.push_back(scenes[n].seen.kind);
+        }
+        if (scenes[n].people) {
+            (answered++ % 2 == 0 ? train : test).push_back(n);
+        }
+    }
+    if (train.size() < 2 || test.size() < 2) {
+        throw failure{exit_code::bad_input, "the study needs people's answers to four scenes or more"};
+    }
+    std::vector<bool> const noiseless = play_scenes(all, config.how.engine, team);
+    write_agreement(scenes, noiseless, out);
+    out.flush();
+
+    noise_fit found{.noise = config.how.noise};
+    found.fit.response = fitted_response();
+    if (config.fit) {
+        found = fit_on(scenes, train, families, config, team, progress);
+        write_noise("Fitted on every second stimulus that people answered", found, out);
+    }
+    comparison const with{scenes, train, test, noiseless, config, team, out};
+    with.write_table("Share of yes, correlation with people's on the stimuli that nothing was fitted on:", found);
     if (config.generalise && families.size() > 1) {
         std::vector<family> const half(families.begin(),
                                        families.begin() + static_cast<std::ptrdiff_t>(families.size() / 2));
@@ -252,7 +265,7 @@ void physics_study(std::span<recorded_scene const> scenes, physics_study_config 
         }
         noise_fit const partly = fit_on(scenes, train, half, config, team, progress);
         write_noise("Fitted on " + names, partly, out);
-        table("The same, where the noise was fitted on " + names + " alone:", partly);
+        with.write_table("The same, where the noise was fitted on " + names + " alone:", partly);
     }
 }
 

@@ -33,7 +33,7 @@ bool says(std::string const& text, char const* words) {
 
 } // namespace
 
-TEST_CASE("what cannot be fused is refused with what is wrong") {
+TEST_CASE("bad input: what cannot be fused is refused with what is wrong") {
     use_one_thread();
     temporary_folder const folder;
     auto const x = noise({3, 4}, 1);
@@ -64,7 +64,7 @@ TEST_CASE("what cannot be fused is refused with what is wrong") {
     says(describe_file(folder / "vgg.pt").error().message, "none of a fused network");
 }
 
-TEST_CASE("a disk that takes no more leaves the file as it was, and none beside it") {
+TEST_CASE("bad input: a disk that takes no more leaves the file as it was, and none beside it") {
     use_one_thread();
     temporary_folder const folder;
     write(vgg_like{}, folder / "vgg.pt", 1);

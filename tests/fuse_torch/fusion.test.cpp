@@ -58,7 +58,7 @@ latency_settings quick() {
 
 } // namespace
 
-TEST_CASE("two networks trained here are fused into one that is faster and keeps what is tolerated") {
+TEST_CASE("fusion: two networks trained here are fused into one that is faster and keeps what is tolerated") {
     trained_pair const pair;
     auto const networks = teacher_networks::load(pair.files, pair.shown.images).value();
     auto const data = fusion_data::split(pair.shown.images, pair.judges(), 2, 1).value();
@@ -118,7 +118,7 @@ TEST_CASE("two networks trained here are fused into one that is faster and keeps
     CHECK(model.run(noise({2, 3, 8, 8}, 1)).has_error());
 }
 
-TEST_CASE("a search that was stopped goes on from its folder, and a budget too short gives the separate networks") {
+TEST_CASE("fusion: a stopped search goes on from its folder, and a budget too short gives the separate networks") {
     trained_pair const pair;
     auto const networks = teacher_networks::load(pair.files, pair.shown.images).value();
     auto const data = fusion_data::split(pair.shown.images, pair.judges(), 2, 1).value();
@@ -150,7 +150,7 @@ TEST_CASE("a search that was stopped goes on from its folder, and a budget too s
     CHECK(other.error().message.find("journal") != std::string::npos);
 }
 
-TEST_CASE("training repeats to the bit by its seed, in the modes that were asked for and within its memory") {
+TEST_CASE("fusion: training repeats to the bit by its seed, in the modes that were asked for and within its memory") {
     use_one_thread();
     temporary_folder const folder;
     write(vgg_like{.widths = {8, 0, 12, 0}, .batch_norm = true, .in_place = true}, folder / "a.pt", 1);

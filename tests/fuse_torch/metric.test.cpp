@@ -23,7 +23,7 @@ tensor integers(std::vector<std::int64_t> const& extents, std::vector<std::int64
 
 } // namespace
 
-TEST_CASE("metrics give what is computed by hand") {
+TEST_CASE("metric: metrics give what is computed by hand") {
     auto const three = reals({4, 3}, {1, 2, 0, 5, 1, 1, 0, 0, 3, 2, 9, 1}); // classes 1 0 2 1
     CHECK(score(metric::accuracy, three, integers({4}, {1, 0, 2, 0})).value() == 0.75);
     CHECK(score(metric::agreement, three, reals({4, 3}, {0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0})).value() == 0.75);
@@ -40,7 +40,7 @@ TEST_CASE("metrics give what is computed by hand") {
     CHECK(score(metric::accuracy, reals({1, 2}, {NAN, NAN}), integers({1}, {0})).value() == 0);
 }
 
-TEST_CASE("labels that do not fit are refused, and data is cut into parts that share nothing") {
+TEST_CASE("metric: labels that do not fit are refused, and data is cut into parts that share nothing") {
     auto const three = reals({2, 3}, {1, 2, 0, 5, 1, 1});
     CHECK(score(metric::accuracy, three, integers({1}, {1})).has_error());
     CHECK(score(metric::accuracy, three, integers({2}, {1, 3})).error().message == "label 3 is none of 0 to 2");

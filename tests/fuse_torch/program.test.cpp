@@ -48,7 +48,7 @@ bool has(std::string const& text, char const* part) {
 
 } // namespace
 
-TEST_CASE("the program fuses files, tells what it does, and leaves the best so far at Ctrl-C") {
+TEST_CASE("program: the program fuses files, tells what it does, and leaves the best so far at Ctrl-C") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
     pictures const shown = draw_pictures(600, 3);

@@ -74,7 +74,7 @@ void check_round_trip(std::vector<std::filesystem::path> const& files, tensor co
 
 } // namespace
 
-TEST_CASE("networks authored in C++ are taken apart and built again to the bit, in and out of training mode") {
+TEST_CASE("round trip: networks authored in C++ are built again to the bit, in and out of training mode") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
     auto const images = noise({5, 3, 16, 16}, 1);
@@ -90,7 +90,7 @@ TEST_CASE("networks authored in C++ are taken apart and built again to the bit, 
     check_round_trip({folder / "vgg.pt", folder / "resnet.pt"}, images, folder / "fused.pt");
 }
 
-TEST_CASE("what TorchScript files are taken apart into") {
+TEST_CASE("round trip: what TorchScript files are taken apart into") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
     write(resnet_like{}, folder / "resnet.pt", 2);
@@ -110,7 +110,7 @@ TEST_CASE("what TorchScript files are taken apart into") {
     CHECK(sentences.teachers().at({1, 0}).pinned);
 }
 
-TEST_CASE("a mutated graph is built, saved and loaded, and shares what it should") {
+TEST_CASE("round trip: a mutated graph is built, saved and loaded, and shares what it should") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
     write(vgg_like{.in_place = true}, folder / "a.pt", 1);
@@ -165,7 +165,7 @@ TEST_CASE("a mutated graph is built, saved and loaded, and shares what it should
     CHECK(greatest_difference(fitted[1], heir.run(images).value()[1]) == 0);
 }
 
-TEST_CASE("networks scripted and traced by Python are built again to the bit, and Python reads what was fused") {
+TEST_CASE("round trip: networks scripted or traced by Python come back to the bit, and Python reads what was fused") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
     if (!run_python("write " + folder.path())) {

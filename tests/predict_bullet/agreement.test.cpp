@@ -9,7 +9,7 @@
 
 namespace hpcsched::predict_bullet {
 
-TEST_CASE("a correlation is what its formula says, and nothing where something does not vary") {
+TEST_CASE("agreement: a correlation is what its formula says, and nothing where something does not vary") {
     std::vector<double> const a{1, 2, 3, 4};
     std::vector<double> const b{1, 3, 2, 4};
     CHECK(*correlation(a, b) == doctest::Approx(0.8));
@@ -18,7 +18,7 @@ TEST_CASE("a correlation is what its formula says, and nothing where something d
     CHECK_FALSE(correlation(std::vector<double>{1}, std::vector<double>{1}));
 }
 
-TEST_CASE("a bootstrap interval holds the correlation and narrows with more stimuli") {
+TEST_CASE("agreement: a bootstrap interval holds the correlation and narrows with more stimuli") {
     std::vector<double> a;
     std::vector<double> b;
     auto const width = [&](std::size_t count) {
@@ -37,7 +37,7 @@ TEST_CASE("a bootstrap interval holds the correlation and narrows with more stim
     CHECK(bootstrap_correlation(a, b) == bootstrap_correlation(a, b));
 }
 
-TEST_CASE("a logistic regression finds the weights that made the shares") {
+TEST_CASE("agreement: a logistic regression finds the weights that made the shares") {
     std::vector<std::vector<double>> rows;
     std::vector<double> shares;
     for (int n = 0; n < 200; ++n) {
@@ -53,7 +53,7 @@ TEST_CASE("a logistic regression finds the weights that made the shares") {
     }
 }
 
-TEST_CASE("a logistic regression refuses what it cannot be fitted to") {
+TEST_CASE("agreement: a logistic regression refuses what it cannot be fitted to") {
     std::vector<std::vector<double>> const uneven{{1, 2}, {1}};
     std::vector<double> const half{0.5, 0.5};
     CHECK(logistic_regression::fit(uneven, half).has_error());

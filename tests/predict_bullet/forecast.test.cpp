@@ -22,7 +22,7 @@ std::vector<scene> scenes_of(family kind, std::uint64_t count) {
 
 } // namespace
 
-TEST_CASE("forecasts are the same with one thread as with three, whatever the order of the scenes") {
+TEST_CASE("forecast: forecasts are the same with one thread as with three, whatever the order of the scenes") {
     std::vector<scene> scenes = scenes_of(family::collide, 6);
     scenes.push_back(*generate_scene(family::drop, 1));
     predict_threads::thread_team alone{1};
@@ -44,7 +44,7 @@ TEST_CASE("forecasts are the same with one thread as with three, whatever the or
     }
 }
 
-TEST_CASE("a scene whose futures all diverge is answered as not known") {
+TEST_CASE("forecast: a scene whose futures all diverge is answered as not known") {
     scene s = *generate_scene(family::collide, 1);
     s.pushes.front().impulse = {1e6, 1e6, 0};
     predict_threads::thread_team team{1};
@@ -56,7 +56,7 @@ TEST_CASE("a scene whose futures all diverge is answered as not known") {
     CHECK_FALSE(answer.where);
 }
 
-TEST_CASE("the noise of a synthetic observer is found again within 15 percent") {
+TEST_CASE("forecast: the noise of a synthetic observer is found again within 15 percent") {
     // One who is unsure of pushes alone: how many of its 150 futures touch are its answers.
     std::vector<scene> scenes;
     for (std::uint64_t seed = 0; scenes.size() < 12; ++seed) {
@@ -89,7 +89,7 @@ TEST_CASE("the noise of a synthetic observer is found again within 15 percent") 
     CHECK(found->noise.spread[0] == 0);
 }
 
-TEST_CASE("a fit refuses a source that is none, or that starts at nothing") {
+TEST_CASE("forecast: a fit refuses a source that is none, or that starts at nothing") {
     predict_threads::thread_team team{1};
     std::vector<scene> const scenes = scenes_of(family::collide, 1);
     std::vector<predict::observed_answers> const observed{{1, 2}};

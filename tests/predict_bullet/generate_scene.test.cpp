@@ -11,7 +11,7 @@
 
 namespace hpcsched::predict_bullet {
 
-TEST_CASE("a generated scene is the same for the same seed and another for another, in every family") {
+TEST_CASE("generate scene: a generated scene is the same for the same seed and another for another, in every family") {
     for (std::size_t f = 0; f < family_count; ++f) {
         auto const kind = static_cast<family>(f);
         CHECK(*generate_scene(kind, 5) == *generate_scene(kind, 5));
@@ -23,7 +23,7 @@ TEST_CASE("a generated scene is the same for the same seed and another for anoth
     }
 }
 
-TEST_CASE("generator settings out of range are refused by name") {
+TEST_CASE("generate scene: generator settings out of range are refused by name") {
     CHECK(generate_scene(family::drop, 1, {.slowest_push = 0}).error().message.find("slowest_push") !=
           std::string::npos);
     CHECK(generate_scene(family::drop, 1, {.jitter = -1}).error().message.find("jitter") != std::string::npos);
@@ -31,7 +31,7 @@ TEST_CASE("generator settings out of range are refused by name") {
     CHECK(generate_scene(family::drop, 1, {.smallest = 0}).error().message.find("smallest") != std::string::npos);
 }
 
-TEST_CASE("in four families some generated scenes touch and some do not") {
+TEST_CASE("generate scene: in four families some generated scenes touch and some do not") {
     predict_threads::thread_team team{2};
     for (family const kind : {family::collide, family::dominoes, family::drop, family::support}) {
         INFO(name_of(kind));
@@ -48,7 +48,7 @@ TEST_CASE("in four families some generated scenes touch and some do not") {
     }
 }
 
-TEST_CASE("a picture holds a path for each future, and its title is escaped") {
+TEST_CASE("generate scene: a picture holds a path for each future, and its title is escaped") {
     forecast_config how;
     how.worlds = 3;
     std::string const svg = scene_svg(*generate_scene(family::collide, 1), how, "a < b");

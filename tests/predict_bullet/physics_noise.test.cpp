@@ -37,7 +37,7 @@ double mean_cosine(double spread) {
 
 } // namespace
 
-TEST_CASE("with all sources silent a scene is seen as it is, in every family") {
+TEST_CASE("physics noise: with all sources silent a scene is seen as it is, in every family") {
     for (std::size_t f = 0; f < family_count; ++f) {
         scene const s = *generate_scene(static_cast<family>(f), 2);
         scene seen = s;
@@ -52,7 +52,7 @@ TEST_CASE("with all sources silent a scene is seen as it is, in every family") {
     }
 }
 
-TEST_CASE("positions are spread as told, and what cannot move is not") {
+TEST_CASE("physics noise: positions are spread as told, and what cannot move is not") {
     scene const s = *generate_scene(family::dominoes, 1);
     double squares = 0;
     constexpr int count = 4000;
@@ -67,13 +67,13 @@ TEST_CASE("positions are spread as told, and what cannot move is not") {
     CHECK(std::sqrt(squares / count) == doctest::Approx(0.05).epsilon(0.05));
 }
 
-TEST_CASE("directions follow a von Mises distribution") {
+TEST_CASE("physics noise: directions follow a von Mises distribution") {
     // The mean cosine of kappa is I1 / I0: 0.4464 for kappa 1, and 1 - 1 / (2 kappa) nearly for large ones.
     CHECK(mean_cosine(1) == doctest::Approx(0.4464).epsilon(0.04));
     CHECK(mean_cosine(0.1) == doctest::Approx(1 - 0.01 / 2).epsilon(0.002));
 }
 
-TEST_CASE("what a joint holds is moved and turned as one") {
+TEST_CASE("physics noise: what a joint holds is moved and turned as one") {
     scene const s = *generate_scene(family::link, 1);
     fixed_joint const j = s.joints.front();
     scene seen = s;
@@ -87,7 +87,7 @@ TEST_CASE("what a joint holds is moved and turned as one") {
     CHECK_FALSE(seen.bodies[j.parent].position == s.bodies[j.parent].position);
 }
 
-TEST_CASE("a noisy collision sends a body elsewhere, and both sides keep their momentum") {
+TEST_CASE("physics noise: a noisy collision sends a body elsewhere, and both sides keep their momentum") {
     scene s = *generate_scene(family::collide, 1);
     s.bodies[1].shape = primitive::sphere;
     s.bodies[1].scale = {0.4, 0.4, 0.4};

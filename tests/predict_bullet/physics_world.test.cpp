@@ -42,7 +42,7 @@ std::vector<double> trajectory(physics_world const& world, physics_run& run, sce
 
 } // namespace
 
-TEST_CASE("a body falls as gravity has it") {
+TEST_CASE("physics world: a body falls as gravity has it") {
     scene s = one_body({.id = 2, .shape = primitive::sphere, .position = {0, 5, 0}});
     physics_world const world;
     physics_run run = world.make_run();
@@ -55,7 +55,7 @@ TEST_CASE("a body falls as gravity has it") {
     CHECK(run.velocity_of(1).y == doctest::Approx(-9.81 * 0.5).epsilon(1e-3));
 }
 
-TEST_CASE("a pushed body that slides is stopped by the mean of the two frictions") {
+TEST_CASE("physics world: a pushed body that slides is stopped by the mean of the two frictions") {
     scene s = one_body({.id = 2, .scale = {1, 0.1, 1}, .mass = 2, .dynamic_friction = 0.2, .static_friction = 0.2});
     s.pushes.push_back({.body = 1, .step = 5, .impulse = {6, 0, 0}});
     engine_config config;
@@ -70,7 +70,7 @@ TEST_CASE("a pushed body that slides is stopped by the mean of the two frictions
     CHECK(run.pose_of(1).position.x == doctest::Approx(9 / (2 * 0.3 * 9.81)).epsilon(0.05));
 }
 
-TEST_CASE("every primitive comes to rest on the floor, and none falls through it") {
+TEST_CASE("physics world: every primitive comes to rest on the floor, and none falls through it") {
     physics_world const world;
     physics_run run = world.make_run();
     for (std::size_t n = 0; n < primitive_count - 1; ++n) {
@@ -90,7 +90,7 @@ TEST_CASE("every primitive comes to rest on the floor, and none falls through it
     }
 }
 
-TEST_CASE("bodies that a joint holds together move as one") {
+TEST_CASE("physics world: bodies that a joint holds together move as one") {
     scene s = one_body({.id = 2, .shape = primitive::cylinder, .position = {0, 0.5, 0}, .scale = {0.4, 0.3, 0.4}});
     s.bodies.push_back({.id = 3, .shape = primitive::cone, .position = {0, 0.8, 0}, .scale = {0.3, 0.5, 0.3}});
     s.joints.push_back({1, 2});
@@ -105,7 +105,7 @@ TEST_CASE("bodies that a joint holds together move as one") {
     CHECK(std::abs(run.pose_of(1).orientation.z) > 0.1); // the push above its centre turned it
 }
 
-TEST_CASE("a used run plays a scene as a new one does, to the bit") {
+TEST_CASE("physics world: a used run plays a scene as a new one does, to the bit") {
     physics_world const world;
     physics_run used = world.make_run();
     for (std::size_t f = 0; f < family_count; ++f) {
@@ -117,7 +117,7 @@ TEST_CASE("a used run plays a scene as a new one does, to the bit") {
     }
 }
 
-TEST_CASE("a scene that is at rest, or that leaves what can be played, ends and says so") {
+TEST_CASE("physics world: a scene that is at rest, or that leaves what can be played, ends and says so") {
     physics_world const world;
     physics_run run = world.make_run();
     SUBCASE("all at rest") {
@@ -141,7 +141,7 @@ TEST_CASE("a scene that is at rest, or that leaves what can be played, ends and 
     }
 }
 
-TEST_CASE("without noise most of the real scenes end as they did, in four families") {
+TEST_CASE("physics world: without noise most of the real scenes end as they did, in four families") {
     auto const path = test::shared_data("contact_scenes.jsonl");
     if (!path) {
         HPCSCHED_SKIP("HPCSCHED_DATA names no folder with the real scenes");

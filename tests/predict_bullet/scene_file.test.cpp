@@ -27,7 +27,7 @@ std::string const two = add(1, "cube") + "," + add(2, "sphere");
 
 } // namespace
 
-TEST_CASE("a scene has the bodies, materials and pushes that its commands make") {
+TEST_CASE("scene file: a scene has the bodies, materials and pushes that its commands make") {
     auto const read = read_scene(scene_of(
         two + R"(,{"type":"set_mass","id":2,"mass":4},)"
               R"({"type":"scale_object","id":2,"scale_factor":{"x":1,"y":2,"z":3}},)"
@@ -50,13 +50,13 @@ TEST_CASE("a scene has the bodies, materials and pushes that its commands make")
     CHECK(read->first_contact_step == 3);
 }
 
-TEST_CASE("people's share of yes is of those who were wrong where there was no contact") {
+TEST_CASE("scene file: people's share of yes is of those who were wrong where there was no contact") {
     std::string text = scene_of(two, R"(,"human_correct":0.25,"human_count":40)");
     text.replace(text.find("true"), 4, "false");
     CHECK(read_scene(text)->people->yes == 0.75);
 }
 
-TEST_CASE("what is wrong with a scene is said with the number of its line and of its command") {
+TEST_CASE("scene file: what is wrong with a scene is said with the number of its line and of its command") {
     struct example {
         std::string text;
         std::string says;
@@ -83,14 +83,14 @@ TEST_CASE("what is wrong with a scene is said with the number of its line and of
     }
 }
 
-TEST_CASE("a turn by Euler angles is about z, then x, then y") {
+TEST_CASE("scene file: a turn by Euler angles is about z, then x, then y") {
     vector3 const ahead = rotate(from_euler_degrees({0, 90, 0}), {0, 0, 1});
     CHECK(ahead.x == doctest::Approx(1));
     vector3 const both = rotate(from_euler_degrees({90, 90, 0}), {0, 0, 1});
     CHECK(both.y == doctest::Approx(-1)); // about x first: down, and about y it stays there
 }
 
-TEST_CASE("the real scenes are read, all of them") {
+TEST_CASE("scene file: the real scenes are read, all of them") {
     auto const path = test::shared_data("contact_scenes.jsonl");
     if (!path) {
         HPCSCHED_SKIP("HPCSCHED_DATA names no folder with the real scenes");
