@@ -165,6 +165,31 @@ TEST_CASE("round trip: a mutated graph is built, saved and loaded, and shares wh
     CHECK(greatest_difference(fitted[1], heir.run(images).value()[1]) == 0);
 }
 
+TEST_CASE("round trip: what one branch does in place does not change what another reads") {
+    use_one_thread();
+    hpcsched::test::temporary_folder const folder;
+    auto const images = noise({4, 3, 16, 16}, 1);
+    std::vector<std::vector<tensor>> outputs;
+    for (bool const in_place : {true, false}) { // the same weights
+        write(vgg_like{.in_place = in_place}, folder / "a.pt", 1);
+        write(vgg_like{.in_place = in_place}, folder / "b.pt", 2);
+        auto const networks = loaded({folder / "a.pt", folder / "b.pt"}, images);
+        // Task 2's second convolution reads what task 1's first gives, beside the ReLU that writes to it.
+        std::vector<fuse::loose_node> nodes{fuse::loose_node{}};
+        for (std::uint16_t t = 1; t <= 2; ++t) {
+            std::uint16_t const first = t == 1 ? 0 : 2;
+            for (std::uint16_t layer = first; layer < networks.teachers().block_count(t); ++layer) {
+                auto const last = static_cast<fuse::node_index>(nodes.size() - 1);
+                nodes.push_back({.id = {t, layer}, .parent = t == 2 && layer == first ? 1 : last});
+            }
+        }
+        auto const graph = fuse::make_graph(networks.teachers(), nodes).value();
+        outputs.push_back(fused_network::build(networks, graph, 1).value().run(images).value());
+    }
+    CHECK(greatest_difference(outputs[0][0], outputs[1][0]) == 0);
+    CHECK(greatest_difference(outputs[0][1], outputs[1][1]) == 0);
+}
+
 TEST_CASE("round trip: networks scripted or traced by Python come back to the bit, and Python reads what was fused") {
     use_one_thread();
     hpcsched::test::temporary_folder const folder;
