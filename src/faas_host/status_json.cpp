@@ -63,26 +63,28 @@ json::object to_object(hosted_function_figures const& of) {
     for (worker_figures const& each : of.workers) {
         workers.push_back(to_object(each));
     }
-    return {
-        {"name", of.name},
-        {"concurrency", of.concurrency},
-        {"waiting", of.waiting},
-        {"running", of.running},
-        {"invocations", of.invocations},
-        {"answered", of.answered},
-        {"failed", of.failed},
-        {"timed_out", of.timed_out},
-        {"refused", of.refused},
-        {"abandoned", of.abandoned},
-        {"cold_starts", of.cold_starts},
-        {"lost_log_bytes", of.lost_log_bytes},
-        {"latency_target", of.latency_target == unlimited ? json::value{} : json::value{to_seconds(of.latency_target)}},
-        {"turned_away", of.turned_away},
-        {"offered_rate", of.offered_rate},
-        {"admitted_rate", of.admitted_rate ? json::value{*of.admitted_rate} : json::value{}},
-        {"waited", to_object(of.waited)},
-        {"served", to_object(of.served)},
-        {"workers", std::move(workers)}};
+    return {{"name", of.name},
+            {"concurrency", of.concurrency},
+            {"waiting", of.waiting},
+            {"running", of.running},
+            {"invocations", of.invocations},
+            {"answered", of.answered},
+            {"failed", of.failed},
+            {"timed_out", of.timed_out},
+            {"refused", of.refused},
+            {"abandoned", of.abandoned},
+            {"cold_starts", of.cold_starts},
+            {"lost_log_bytes", of.lost_log_bytes},
+            // Divided, not multiplied by a billionth: 10 s is to read 10.
+            {"latency_target", of.latency_target == unlimited
+                                   ? json::value{}
+                                   : json::value(static_cast<double>(of.latency_target.count()) / 1e9)},
+            {"turned_away", of.turned_away},
+            {"offered_rate", of.offered_rate},
+            {"admitted_rate", of.admitted_rate ? json::value(*of.admitted_rate) : json::value{}},
+            {"waited", to_object(of.waited)},
+            {"served", to_object(of.served)},
+            {"workers", std::move(workers)}};
 }
 
 json::value to_value(std::optional<latency_risk_figures> const& of) {
