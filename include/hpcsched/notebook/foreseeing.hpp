@@ -82,18 +82,7 @@ class users_foreseen {
 
 /// As `predictive_policies`, with every user known by what they did before, and hosts given back where no future needs
 /// them.
-struct foreseeing_policies {
-    std::uint32_t replicas = 3;
-    gpu::spread placement{};
-    gpu::pack target{};
-    member_limit admission{};
-    tightest_first executor{};
-    least_useful_victim migration{};
-    basic_predictive_scaling<users_foreseen> scaling{};
-    warm_on_each_host prewarming{};
-    rebalance_ahead rebalancing{};
-    duration reclaim_after = unlimited;
-};
+using foreseeing_policies = basic_predictive_policies<users_foreseen>;
 static_assert(cluster_policies<foreseeing_policies>);
 
 using foreseeing_cluster = replicated_cluster<foreseeing_policies>;

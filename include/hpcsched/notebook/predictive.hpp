@@ -308,18 +308,20 @@ struct member_limit {
 
 /// This library's own: replicas are kept where their next cell could run, cells fill hosts up, and the cluster is as
 /// large as what runs and what is about to come.
-struct predictive_policies {
+template <class Users>
+struct basic_predictive_policies {
     std::uint32_t replicas = 3;
     gpu::spread placement{};
     gpu::pack target{};
     member_limit admission{};
     tightest_first executor{};
     least_useful_victim migration{};
-    predictive_scaling scaling{};
+    basic_predictive_scaling<Users> scaling{};
     warm_on_each_host prewarming{};
     rebalance_ahead rebalancing{};
     duration reclaim_after = unlimited;
 };
+using predictive_policies = basic_predictive_policies<users_alike>;
 static_assert(cluster_policies<predictive_policies>);
 
 using predictive_cluster = replicated_cluster<predictive_policies>;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,16 +66,34 @@ class tally<bool> {
     std::uint64_t unknown_ = 0;
 };
 
-template <>
-class tally<double> {
-  public:
-    using answer_type = number_answer;
+namespace detail {
 
-    bool add(double value) {
-        if (!std::isfinite(value)) {
+[[nodiscard]] inline double as_number(double value) noexcept {
+    return value;
+}
+[[nodiscard]] inline double as_number(duration value) noexcept {
+    return to_seconds(value);
+}
+template <class Value>
+[[nodiscard]] Value from_number(double number) noexcept {
+    if constexpr (std::same_as<Value, duration>) {
+        return from_seconds(number);
+    } else {
+        return number;
+    }
+}
+
+/// Numbers, and times as numbers of seconds.
+template <class Value, class Answer>
+class number_tally {
+  public:
+    using answer_type = Answer;
+
+    bool add(Value value) {
+        if (!std::isfinite(as_number(value))) {
             return false;
         }
-        sequence_.add(value);
+        sequence_.add(as_number(value));
         values_.push_back(value);
         return true;
     }
@@ -83,52 +102,28 @@ class tally<double> {
         return narrow_enough(p, sequence_.within(p.error), sequence_.mean());
     }
     [[nodiscard]] std::uint64_t known() const noexcept { return sequence_.count(); }
-    [[nodiscard]] number_answer answer(double error) const {
-        number_answer a{.mean = sequence_.mean(),
-                        .within = sequence_.within(error),
-                        .standard_deviation = sequence_.standard_deviation(),
-                        .sorted = values_,
-                        .unknown = unknown_};
+    [[nodiscard]] Answer answer(double error) const {
+        Answer a{.mean = from_number<Value>(sequence_.mean()),
+                 .within = sequence_.within(error),
+                 .standard_deviation = from_number<Value>(sequence_.standard_deviation()),
+                 .sorted = values_,
+                 .unknown = unknown_};
         std::sort(a.sorted.begin(), a.sorted.end());
         return a;
     }
 
   private:
     mean_sequence sequence_;
-    std::vector<double> values_;
+    std::vector<Value> values_;
     std::uint64_t unknown_ = 0;
 };
+
+} // namespace detail
 
 template <>
-class tally<duration> {
-  public:
-    using answer_type = time_answer;
-
-    bool add(duration value) {
-        sequence_.add(to_seconds(value));
-        values_.push_back(value);
-        return true;
-    }
-    void add_unknown() noexcept { ++unknown_; }
-    [[nodiscard]] bool enough(precision const& p) const noexcept {
-        return narrow_enough(p, sequence_.within(p.error), sequence_.mean());
-    }
-    [[nodiscard]] std::uint64_t known() const noexcept { return sequence_.count(); }
-    [[nodiscard]] time_answer answer(double error) const {
-        time_answer a{.mean = from_seconds(sequence_.mean()),
-                      .within = sequence_.within(error),
-                      .standard_deviation = from_seconds(sequence_.standard_deviation()),
-                      .sorted = values_,
-                      .unknown = unknown_};
-        std::sort(a.sorted.begin(), a.sorted.end());
-        return a;
-    }
-
-  private:
-    mean_sequence sequence_;
-    std::vector<duration> values_;
-    std::uint64_t unknown_ = 0;
-};
+class tally<double> : public detail::number_tally<double, number_answer> {};
+template <>
+class tally<duration> : public detail::number_tally<duration, time_answer> {};
 
 template <std::size_t Dimensions>
 class tally<place<Dimensions>> {
