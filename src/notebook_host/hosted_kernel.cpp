@@ -341,6 +341,11 @@ void hosted_kernel::carry_out(notebook::execute_cell const& c) {
     metadata["hpcsched"] = json::object{{"devices", devices_in(at->second.devices)}};
     running_->sent = running_->request;
     running_->sent.metadata = json::serialize(metadata);
+    // What waits for a cell that failed waits at the proxy, which aborts it. Here the next cell may be one that another
+    // replica was given up for: the end of what is undone must not abort it.
+    json::object content = parse_object(running_->request.content);
+    content["stop_on_error"] = false;
+    running_->sent.content = json::serialize(content);
     requests_.erase(requests_.begin(), std::next(at));
     send_cell();
 }
