@@ -26,6 +26,7 @@
 #include <hpcsched/gpu/queueing.hpp>
 #include <hpcsched/gpu/residency.hpp>
 #include <hpcsched/gpu/resources.hpp>
+#include <hpcsched/gpu/room_forecast.hpp>
 #include <hpcsched/gpu/suspension.hpp>
 
 #endif

@@ -22,6 +22,7 @@
 #include <hpcsched/notebook/predictive.hpp>
 #include <hpcsched/notebook/replicated_cluster.hpp>
 #include <hpcsched/notebook/reservation_cluster.hpp>
+#include <hpcsched/notebook/room_forecaster.hpp>
 #include <hpcsched/notebook/scheduler_machine.hpp>
 #include <hpcsched/notebook/session_posteriors.hpp>
 #include <hpcsched/notebook/standing_cluster.hpp>

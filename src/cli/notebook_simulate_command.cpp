@@ -47,7 +47,8 @@ Examples:
 
 Policies: reservation (a session has its GPUs from its first to its last moment), batch (every cell a job),
 notebookos-lcp (the same, from a large pool of containers), notebookos (three replicas, GPUs while a cell runs),
-predictive and foreseeing (this library's own; foreseeing asks noisy futures, and takes a minute for a month).
+notebookos-foreseen (the same, admitted and moved by noisy futures of the cluster), predictive and foreseeing (this
+library's own; those that ask noisy futures take a minute for a month).
 
 "saved" is GPU-hours provisioned less than reservation; "at once" the share of cells whose GPUs were there when
 they were submitted; "delay" runs from submission to the start of the cell's code, "done" to its reply; "moved"

@@ -44,10 +44,16 @@ std::vector<notebook_policy> shipped_notebook_policies() {
                 [](std::uint64_t seed) {
                     return notebook::notebookos_cluster{notebook::notebookos_policies{random_stream{seed, "victims"}}};
                 })},
+        {"notebookos-foreseen",
+         "NotebookOS, its kernels admitted and its replicas moved by noisy futures of the cluster",
+         replay(by_votes,
+                [](std::uint64_t) {
+                    return notebook::notebookos_foreseen_cluster{notebook::notebookos_foreseen_policies{}};
+                })},
         {"predictive",
          "three replicas where their next cell can run; hosts for what is about to come: this library's own",
          replay(by_order, [](std::uint64_t) { return notebook::predictive_cluster{notebook::predictive_policies{}}; })},
-        {"foreseeing", "as predictive, with every user known by what they did, and hosts given back by noisy futures",
+        {"foreseeing", "as predictive, with every user known by what they did; noisy futures place and give back",
          replay(by_order, [](std::uint64_t) { return notebook::foreseeing_cluster{notebook::foreseeing_policies{}}; })},
     };
 }

@@ -31,14 +31,14 @@ TEST_CASE("notebook simulate: a generated trace under every policy gives a table
     CHECK(ended.status == 0);
     CHECK(ended.out.starts_with("generated, 20 sessions: "));
     for (char const* const policy :
-         {"reservation", "batch", "notebookos-lcp", "notebookos", "predictive", "foreseeing"}) {
+         {"reservation", "batch", "notebookos-lcp", "notebookos", "notebookos-foreseen", "predictive", "foreseeing"}) {
         CHECK(ended.out.find(std::string{"\n  "} + policy + ' ') != std::string::npos);
     }
     json::value const document = json::parse(read_text(hpcsched / "o/results.json"));
-    CHECK(document.at("results").as_array().size() == 12);
-    CHECK(document.at("results").as_array().at(11).at("seed") == 2);
+    CHECK(document.at("results").as_array().size() == 14);
+    CHECK(document.at("results").as_array().at(13).at("seed") == 2);
     std::string const csv = read_text(hpcsched / "o/results.csv");
-    CHECK(std::count(csv.begin(), csv.end(), '\n') == 13);
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == 15);
     CHECK(read_text(hpcsched / "o/report.html").find("Interactivity delay") != std::string::npos);
 }
 

@@ -53,6 +53,10 @@ TEST_CASE("cluster_scheduler: foreseeing keeps the rules") {
     check_many([] { return foreseeing_cluster{foreseeing_policies{}}; });
 }
 
+TEST_CASE("cluster_scheduler: notebookos with foreseen admission and migration keeps the rules") {
+    check_many([] { return notebookos_foreseen_cluster{notebookos_foreseen_policies{}}; });
+}
+
 TEST_CASE("cluster_scheduler: predictive that reclaims idle kernels, and warms by Little's law, keeps the rules") {
     struct reclaiming : predictive_policies {
         warm_by_littles_law prewarming{};

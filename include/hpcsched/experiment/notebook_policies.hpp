@@ -23,8 +23,8 @@ struct notebook_policy {
     runner run;              ///< replays a trace; safe to call from several threads
 };
 
-/// What ships: `reservation`, `batch`, `notebookos-lcp`, `notebookos`, `predictive`, `foreseeing`. An experiment of
-/// one's own appends to it.
+/// What ships: `reservation`, `batch`, `notebookos-lcp`, `notebookos`, `notebookos-foreseen`, `predictive`,
+/// `foreseeing`. An experiment of one's own appends to it.
 [[nodiscard]] std::vector<notebook_policy> shipped_notebook_policies();
 
 } // namespace hpcsched::experiment

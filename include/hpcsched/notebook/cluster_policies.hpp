@@ -52,6 +52,10 @@ concept migration_choice = std::movable<M> && requires(M& m, cluster_state const
 /// | `a.may_grow(s)`         | whether hosts may be provisioned for a kernel that finds no place               |
 /// | `a.submitted(s, k, now)`, `finished`, `closed` | tells it of a kernel's cells, before the state shows them   |
 /// | `a.return_rate(s, k, now)` | how likely an idle kernel's next cell is, per second                         |
+///
+/// One that also has `a.foretell(s, now)`, a `gpu::room_forecast const*` or nullptr where nothing is new, is asked
+/// before a kernel is placed and before a replica moves, where the admission or the migration takes forecasts, which is
+/// to have `foresee(forecast)`: they are given what it says.
 template <class A>
 concept scaling_policy =
     std::movable<A> && requires(A& a, A const& c, cluster_state const& s, kernel_id k, time_point now) {

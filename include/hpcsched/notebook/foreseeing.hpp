@@ -5,11 +5,14 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/percentiles.hpp>
 #include <hpcsched/core/time.hpp>
+#include <hpcsched/gpu/room_forecast.hpp>
 #include <hpcsched/notebook/cluster_noise.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
 #include <hpcsched/notebook/cluster_questions.hpp>
 #include <hpcsched/notebook/cluster_world.hpp>
+#include <hpcsched/notebook/notebookos.hpp>
 #include <hpcsched/notebook/predictive.hpp>
+#include <hpcsched/notebook/room_forecaster.hpp>
 #include <hpcsched/notebook/session_posteriors.hpp>
 #include <hpcsched/predict/noisy_simulation.hpp>
 
@@ -36,7 +39,9 @@ class users_foreseen {
     };
 
     users_foreseen() : users_foreseen{config{}} {}
-    explicit users_foreseen(config c) : config_{c} { HPCSCHED_ASSERT(c.worlds > 0); }
+    explicit users_foreseen(config c, room_forecaster::config room = default_room()) : config_{c}, forecaster_{room} {
+        HPCSCHED_ASSERT(c.worlds > 0);
+    }
 
     void submitted(cluster_state const& s, kernel_id k, time_point now) { posteriors_.submitted(s, k, now); }
     void finished(cluster_state const& s, kernel_id k, time_point now) { posteriors_.finished(s, k, now); }
@@ -56,9 +61,17 @@ class users_foreseen {
         return s.up_count() + s.provisioning_count() > needed_;
     }
 
+    [[nodiscard]] gpu::room_forecast const* foretell(cluster_state const& s, time_point now) {
+        return forecaster_.look(posteriors_, s, now);
+    }
+
     [[nodiscard]] session_posteriors const& posteriors() const noexcept { return posteriors_; }
 
   private:
+    // Hosts come and go within minutes here: what lies beyond says little of those that are there now.
+    static room_forecaster::config default_room() {
+        return {.ahead = std::chrono::minutes{2}, .worlds = 60, .previous_first = false, .fullest_first = true};
+    }
     // As many hosts as are filled at the worst moment, in as many futures as is asked for.
     std::uint32_t ask(cluster_state const& s, time_point now) {
         posteriors_.outlook(s, now, config_.ahead, outlook_);
@@ -74,19 +87,29 @@ class users_foreseen {
 
     config config_;
     session_posteriors posteriors_;
+    room_forecaster forecaster_;
     cluster_outlook outlook_;
     time_point ask_again_{};
     std::uint64_t asked_ = 0;
     std::uint32_t needed_ = 0;
 };
 
-/// As `predictive_policies`, with every user known by what they did before, and hosts given back where no future needs
-/// them.
-using foreseeing_policies = basic_predictive_policies<users_foreseen>;
+/// As `predictive_policies`, with every user known by what they did before, hosts given back where no future needs
+/// them, and kernels placed where one of their hosts is likely to have room.
+using foreseeing_policies = basic_predictive_policies<users_foreseen, gpu::foreseen_room>;
 static_assert(cluster_policies<foreseeing_policies>);
 
 using foreseeing_cluster = replicated_cluster<foreseeing_policies>;
 static_assert(cluster_scheduler<foreseeing_cluster>);
+
+/// NotebookOS with one rule changed: kernels are admitted and replicas chosen by noisy futures of the cluster, in place
+/// of its subscription ratio and of a random draw.
+using notebookos_foreseen_policies =
+    basic_notebookos_policies<gpu::foreseen_room, foreseen_victim, with_room_forecast<notebookos_scaling>>;
+static_assert(cluster_policies<notebookos_foreseen_policies>);
+
+using notebookos_foreseen_cluster = replicated_cluster<notebookos_foreseen_policies>;
+static_assert(cluster_scheduler<notebookos_foreseen_cluster>);
 
 } // namespace hpcsched::notebook
 

@@ -138,21 +138,26 @@ class notebookos_scaling {
     config config_;
 };
 
-/// NotebookOS.
-struct notebookos_policies {
+/// NotebookOS, with any admission, choice of the replica to migrate, and scaling.
+template <gpu::admission_policy Admission, migration_choice Migration, scaling_policy Scaling = notebookos_scaling>
+struct basic_notebookos_policies {
     std::uint32_t replicas = 3;
     gpu::least_loaded placement{};
     gpu::least_loaded target{};
-    gpu::subscription_limit admission{};
+    Admission admission{};
     previous_executor_first executor{};
-    random_victim migration;
-    notebookos_scaling scaling{};
+    Migration migration{};
+    Scaling scaling{};
     warm_on_each_host prewarming{};
     no_rebalancing rebalancing{};
     duration reclaim_after = unlimited;
+};
 
+/// NotebookOS.
+struct notebookos_policies : basic_notebookos_policies<gpu::subscription_limit, random_victim> {
     explicit notebookos_policies(random_stream draws, notebookos_scaling::config scaling_config = {})
-        : migration{std::move(draws)}, scaling{scaling_config} {}
+        : basic_notebookos_policies{.migration = random_victim{std::move(draws)},
+                                    .scaling = notebookos_scaling{scaling_config}} {}
 };
 static_assert(cluster_policies<notebookos_policies>);
 

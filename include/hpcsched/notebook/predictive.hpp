@@ -225,6 +225,12 @@ class basic_predictive_scaling {
     [[nodiscard]] double return_rate(cluster_state const& s, kernel_id k, time_point now) const {
         return users_.return_rate(s, k, now);
     }
+    /// What the users say, where they foretell anything.
+    [[nodiscard]] auto foretell(cluster_state const& s, time_point now)
+        requires requires(Users& u) { u.foretell(s, now); }
+    {
+        return users_.foretell(s, now);
+    }
 
   private:
     struct slot {
@@ -308,14 +314,14 @@ struct member_limit {
 
 /// This library's own: replicas are kept where their next cell could run, cells fill hosts up, and the cluster is as
 /// large as what runs and what is about to come.
-template <class Users>
+template <class Users, gpu::admission_policy Admission = member_limit, migration_choice Migration = least_useful_victim>
 struct basic_predictive_policies {
     std::uint32_t replicas = 3;
     gpu::spread placement{};
     gpu::pack target{};
-    member_limit admission{};
+    Admission admission{};
     tightest_first executor{};
-    least_useful_victim migration{};
+    Migration migration{};
     basic_predictive_scaling<Users> scaling{};
     warm_on_each_host prewarming{};
     rebalance_ahead rebalancing{};

@@ -7,6 +7,7 @@
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/ledger_image.hpp>
 #include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/gpu/room_forecast.hpp>
 #include <hpcsched/notebook/cluster_image.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
 #include <hpcsched/notebook/cluster_scheduler.hpp>
@@ -34,6 +35,10 @@ concept restorable_policies =
         { c.save(out) } -> std::same_as<void>;
         { p.restore(in) } -> std::same_as<bool>;
     };
+
+/// Policies that are given what room is to be expected.
+template <class P>
+concept takes_forecasts = requires(std::remove_cvref_t<P>& p, gpu::room_forecast const& f) { p.foresee(f); };
 
 } // namespace detail
 
@@ -71,7 +76,9 @@ class replicated_cluster {
     void handle(host_ready const& e, time_point now, cluster_command_sink& out) {
         state_.host_is_up(e.host, e.what);
         refill(e.host, out);
+        host_came_ = true;
         progress(now, out);
+        host_came_ = false;
         settle(now, out);
     }
     void handle(host_lost const& e, time_point now, cluster_command_sink& out) {
@@ -332,6 +339,7 @@ class replicated_cluster {
             return false;
         }
         policies_.prewarming.started(now);
+        foresee(policies_.migration, now);
         state_.begin_move(k, policies_.migration.victim(state_, k), *target, true, out);
         refill(*target, out);
         return true;
@@ -344,6 +352,7 @@ class replicated_cluster {
     bool place(kernel_id k, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
         std::size_t const wanted = policies_.replicas;
+        foresee(policies_.admission, now);
         gpu::placement_request const request{cluster_state::request(s.gpus), {}};
         bool waived = false;
         auto hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
@@ -353,8 +362,7 @@ class replicated_cluster {
             hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                        [](gpu::host_id) { return true; });
         }
-        bool const enough = hosts.size() == wanted &&
-                            (waived || policies_.admission.admits_group(state_.ledger(), hosts, request.devices));
+        bool const enough = hosts.size() == wanted && (waived || admit_group(hosts, request, s.gpus));
         if (!enough) {
             auto const missing = static_cast<std::uint32_t>(std::max<std::size_t>(1, wanted - hosts.size()));
             while (policies_.scaling.may_grow(state_) && state_.provisioning_count() < missing) {
@@ -368,6 +376,28 @@ class replicated_cluster {
             refill(h, out);
         }
         return true;
+    }
+
+    // Whether the hosts are admitted together, where need be with another in place of the last. When a host has come
+    // they are: whom the best hosts would not serve well enough would wait for one host after the other.
+    [[nodiscard]] bool admit_group(std::vector<gpu::host_id>& hosts, gpu::placement_request const& request,
+                                   std::uint32_t gpus) const {
+        if (policies_.admission.admits_group(state_.ledger(), hosts, request.devices) || host_came_) {
+            return true;
+        }
+        std::vector<gpu::host_id> group = hosts;
+        auto const other =
+            gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever, [&](gpu::host_id h) {
+                if (std::find(hosts.begin(), hosts.end(), h) != hosts.end() || !admits(h, gpus, false)) {
+                    return false;
+                }
+                group.back() = h;
+                return policies_.admission.admits_group(state_.ledger(), group, request.devices);
+            });
+        if (other) {
+            hosts.back() = *other;
+        }
+        return other.has_value();
     }
 
     void reclaim_idle(time_point now, cluster_command_sink& out) {
@@ -404,6 +434,21 @@ class replicated_cluster {
             }
             return true;
         });
+    }
+
+    // Before a policy decides that takes forecasts: what room is to be expected.
+    template <class Policy>
+    void foresee(Policy const& /*decides*/, time_point now) {
+        if constexpr (detail::takes_forecasts<Policy> && requires { policies_.scaling.foretell(state_, now); }) {
+            if (gpu::room_forecast const* const expected = policies_.scaling.foretell(state_, now)) {
+                if constexpr (detail::takes_forecasts<decltype(policies_.admission)>) {
+                    policies_.admission.foresee(*expected);
+                }
+                if constexpr (detail::takes_forecasts<decltype(policies_.migration)>) {
+                    policies_.migration.foresee(*expected);
+                }
+            }
+        }
     }
 
     void sample() {
@@ -519,6 +564,7 @@ class replicated_cluster {
                                            [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, false); });
             if (to) {
                 policies_.prewarming.started(now);
+                foresee(policies_.migration, now);
                 state_.begin_move(k, policies_.migration.victim(state_, k), *to, false, out);
                 refill(*to, out);
             }
@@ -556,6 +602,7 @@ class replicated_cluster {
     std::vector<candidate> by_rate_; // idle kernels, the likeliest to come back first
     double all_rates_ = 0;
     bool order_is_stale_ = true;
+    bool host_came_ = false;
     bool moves_wait_ = false;        // for others to end: too many at once
     std::uint32_t largest_rest_ = 0; // free devices of the host that has the most of those that are not wholly free
     time_point next_scaling_{};
