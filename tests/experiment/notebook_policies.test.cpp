@@ -2,6 +2,8 @@
 #include <hpcsched/experiment/notebook_policies.hpp>
 #include <hpcsched/experiment/notebook_result.hpp>
 #include <hpcsched/experiment/notebook_trace_file.hpp>
+#include <hpcsched/notebook/foreseeing.hpp>
+#include <hpcsched/notebook_sim/cluster.hpp>
 #include <hpcsched/workload/notebook_generator.hpp>
 #include <hpcsched/workload/notebook_window.hpp>
 
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace hpcsched::experiment {
 namespace {
@@ -59,6 +62,15 @@ TEST_CASE("notebook traces: on the month of June the published shares come out, 
     CHECK(r.at("predictive").busy == doctest::Approx(155'502).epsilon(0.0001));
     CHECK(r.at("reservation").leased == doctest::Approx(622'995).epsilon(0.0005));
     check_better(r);
+
+    // At NotebookOS's own p99: room for 0.6 of the cells that are to be expected, in place of 0.9.
+    notebook::foreseeing_policies policies;
+    policies.scaling = notebook::basic_predictive_scaling<notebook::users_foreseen>{{.level = 0.6}};
+    notebook_sim::cluster cluster{notebook::foreseeing_cluster{std::move(policies)}, {.commits_before_start = 1}, {}};
+    auto const equal = summarize_notebooks(cluster.run(*trace, std::chrono::hours{1}), 8);
+    CHECK(equal.all.delay.p99 == doctest::Approx(r.at("notebookos").all.delay.p99).epsilon(0.02));
+    CHECK(equal.provisioned < 0.9 * r.at("notebookos").provisioned);
+    CHECK(equal.all.at_once > r.at("notebookos").all.at_once);
 }
 
 TEST_CASE("notebook traces: on the busiest 17.5 hours predictive is better than notebookos") {
