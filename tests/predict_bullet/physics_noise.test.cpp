@@ -111,4 +111,72 @@ TEST_CASE("physics noise: a noisy collision sends a body elsewhere, and both sid
     CHECK(std::abs(aside[0] - aside[1]) > 0.05);
 }
 
+TEST_CASE("physics noise: a random force spreads what moves as told, and leaves what rests") {
+    scene s;
+    s.bodies.push_back({.id = 1, .position = {50, 0, 0}, .scale = {1, 0.01, 1}, .immovable = true});
+    s.bodies.push_back({.id = 2, .shape = primitive::sphere, .position = {0, 20, 0}});
+    s.bodies.push_back({.id = 3, .position = {9, 0, 0}, .mass = 5});
+    physics_world const world;
+    physics_run run = world.make_run();
+    double squares = 0;
+    constexpr int count = 400;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        world.begin(run, s);
+        streams draws{4, n};
+        for (int step = 0; step < 101; ++step) { // a second, and the first step, in which nothing moves yet
+            only(7, 0.3).disturb(run, draws);
+            (void)world.step(run);
+        }
+        squares += run.velocity_of(1).x * run.velocity_of(1).x;
+        CHECK(std::abs(run.velocity_of(2).x) < 1e-3);
+        CHECK(std::abs(run.pose_of(2).position.x - 9) < 1e-3);
+    }
+    CHECK(std::sqrt(squares / count) == doctest::Approx(0.3).epsilon(0.1));
+}
+
+TEST_CASE(
+    "physics noise: masses, frictions and bounciness are multiplied by a lognormal, and nothing bounces beyond 1") {
+    scene s = *generate_scene(family::collide, 1);
+    s.bodies[1].bounciness = 0.9;
+    double sum = 0;
+    double squares = 0;
+    constexpr int count = 4000;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        scene seen = s;
+        streams draws{6, n};
+        only(6, 0.2).perceive(seen, draws);
+        double const factor = std::log(seen.bodies[1].mass / s.bodies[1].mass);
+        sum += factor;
+        squares += factor * factor;
+        CHECK(seen.bodies[1].bounciness <= 1);
+        CHECK(seen.bodies[1].dynamic_friction / s.bodies[1].dynamic_friction ==
+              doctest::Approx(seen.bodies[1].static_friction / s.bodies[1].static_friction));
+    }
+    CHECK(std::abs(sum / count) < 0.02);
+    CHECK(std::sqrt(squares / count) == doctest::Approx(0.2).epsilon(0.05));
+}
+
+TEST_CASE("physics noise: a push is scaled by a lognormal, and stays with the body that is seen elsewhere") {
+    scene const s = *generate_scene(family::collide, 1);
+    REQUIRE(s.pushes[0].at);
+    std::size_t const probe = s.pushes[0].body;
+    double squares = 0;
+    constexpr int count = 2000;
+    physics_noise noise = only(0, 0.05);
+    noise.spread[3] = 0.3;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        scene seen = s;
+        streams draws{8, n};
+        noise.perceive(seen, draws);
+        vector3 const a = s.pushes[0].impulse;
+        vector3 const b = seen.pushes[0].impulse;
+        double const factor = std::log(std::hypot(b.x, b.y, b.z) / std::hypot(a.x, a.y, a.z));
+        squares += factor * factor;
+        vector3 const moved = seen.bodies[probe].position - s.bodies[probe].position;
+        CHECK(seen.pushes[0].at->x - s.pushes[0].at->x == doctest::Approx(moved.x));
+        CHECK(seen.pushes[0].at->z - s.pushes[0].at->z == doctest::Approx(moved.z));
+    }
+    CHECK(std::sqrt(squares / count) == doctest::Approx(0.3).epsilon(0.05));
+}
+
 } // namespace hpcsched::predict_bullet
