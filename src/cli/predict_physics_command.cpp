@@ -39,13 +39,13 @@ Examples:
   hpcsched predict physics --scenes contact_scenes.jsonl --study --out study.json --page study.html
 
 The study fits the noise to people's answers on one half of the stimuli and judges it on the other. Its default
-settings take about TIME on two cores. Ctrl-C ends it after the table at hand; without --study, the answers so far are
-written.
+settings take about a quarter of an hour on two cores. Ctrl-C ends it, and the tables so far are whole; without
+--study, the answers so far are written.
 
 An answer has the share of futures in which they touch, an interval that holds it with 95 %, the mean place, and how
 many futures came to no end. The folder of --pictures gets report.html with a picture of each scene and its futures.
 
-Exit status: 0 success, 1 failure, 2 wrong command line, 3 scenes that cannot be read.)";
+Exit status: 0 success, 1 failure, 2 wrong command line, 3 scenes that cannot be read, 130 interrupted.)";
 
 struct settings {
     std::vector<recorded_scene> scenes;

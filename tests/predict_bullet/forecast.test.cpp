@@ -172,7 +172,7 @@ TEST_CASE("forecast: two sources of noise of a synthetic observer are found agai
     how.noise = {};
     how.noise.spread[0] = 0.1;
     how.noise.spread[2] = 0.25;
-    how.worlds = 300;
+    how.worlds = 200;
     how.seed = 99;
     std::vector<predict::observed_answers> observed;
     for (forecast const& f : forecast_scenes(scenes, how, team)) {
@@ -180,13 +180,13 @@ TEST_CASE("forecast: two sources of noise of a synthetic observer are found agai
             {.yes = static_cast<double>(f.touch.yes), .asked = static_cast<double>(f.touch.yes + f.touch.no)});
     }
     how.seed = 1;
-    how.worlds = 60;
+    how.worlds = 40;
     physics_noise start;
     start.spread[0] = 0.2;
     start.spread[2] = 0.12;
     std::array<std::size_t, 2> const sources{0, 2};
     auto const found = fit_noise(scenes, observed, how, start, sources,
-                                 {.evaluations = 40, .fit_response = false, .measure_errors = false}, team);
+                                 {.evaluations = 30, .fit_response = false, .measure_errors = false}, team);
     REQUIRE(found.has_value());
     CHECK(found->noise.spread[0] == doctest::Approx(0.1).epsilon(0.15));
     CHECK(found->noise.spread[2] == doctest::Approx(0.25).epsilon(0.15));
