@@ -36,12 +36,16 @@ Examples:
   hpcsched predict physics --scenes contact_scenes.jsonl --out answers.json
   hpcsched predict physics --scenes contact_scenes.jsonl --families collide,drop --pictures pictures
   hpcsched predict physics --generate 20 --families dominoes --seed 7 --out answers.json
-  hpcsched predict physics --scenes contact_scenes.jsonl --study      against the truth, and against people
+  hpcsched predict physics --scenes contact_scenes.jsonl --study --out study.json --page study.html
+
+The study fits the noise to people's answers on one half of the stimuli and judges it on the other. Its default
+settings take about a quarter of an hour on two cores. Ctrl-C ends it, and the tables so far are whole; without
+--study, the answers so far are written.
 
 An answer has the share of futures in which they touch, an interval that holds it with 95 %, the mean place, and how
 many futures came to no end. The folder of --pictures gets report.html with a picture of each scene and its futures.
 
-Exit status: 0 success, 1 failure, 2 wrong command line, 3 scenes that cannot be read.)";
+Exit status: 0 success, 1 failure, 2 wrong command line, 3 scenes that cannot be read, 130 interrupted.)";
 
 struct settings {
     std::vector<recorded_scene> scenes;
@@ -81,7 +85,8 @@ settings read_settings(arguments const& given) {
     s.study.fit_worlds = count_of(given, "--fit-worlds", 10'000, s.study.fit_worlds);
     s.study.evaluations = count_of(given, "--evaluations", 100'000, s.study.evaluations);
     s.study.fit = !given.has("--no-fit");
-    s.study.generalise = given.has("--generalise");
+    s.study.generalise = !given.has("--no-generalise");
+    s.study.made_scenes = count_of(given, "--made-scenes", 1000, s.study.made_scenes);
     if (given.has("--scenes") == given.has("--generate")) {
         throw failure{exit_code::usage, "give either --scenes FILE or --generate N"};
     }
@@ -128,6 +133,7 @@ json::object to_json(recorded_scene const& s, forecast const& f, bool recorded) 
     return out;
 }
 
+/// Of all scenes, or of the first ones where it was interrupted.
 void write_answers(settings const& s, std::vector<forecast> const& answers, arguments const& given) {
     json::array list;
     for (std::size_t n = 0; n < answers.size(); ++n) {
@@ -170,21 +176,37 @@ void write_pictures(settings const& s, arguments const& given) {
     std::cout << "In " << folder.string() << ": report.html and " << count << " pictures\n";
 }
 
+exit_code study(settings const& s, predict_threads::thread_team& team, arguments const& given) {
+    if (!s.recorded) {
+        throw failure{exit_code::usage, "--study needs --scenes: it holds answers against what happened"};
+    }
+    physics_progress progress{std::cerr};
+    physics_report const report = physics_study(s.scenes, s.study, team, std::cout, progress);
+    if (given.has("--out")) {
+        or_fail(experiment::write_file(given.one("--out"), report_json(report, given.command())), exit_code::failure);
+    }
+    if (given.has("--page")) {
+        or_fail(experiment::write_file(given.one("--page"), report_page(report)), exit_code::failure);
+    }
+    return exit_code::success;
+}
+
 exit_code predict(arguments const& given) {
     settings s = read_settings(given);
     predict_threads::thread_team team{given.has("--threads") ? count_of(given, "--threads", 1024, 1) : 0};
     if (given.has("--study")) {
-        if (!s.recorded) {
-            throw failure{exit_code::usage, "--study needs --scenes: it holds answers against what happened"};
-        }
-        physics_study(s.scenes, s.study, team, std::cout, std::cerr);
-        return exit_code::success;
+        return study(s, team, given);
     }
     std::vector<scene> seen;
     for (recorded_scene const& r : s.scenes) {
         seen.push_back(r.seen);
     }
-    auto const answers = forecast_scenes(seen, s.study.how, team);
+    physics_progress progress{std::cerr};
+    auto const answers = forecast_all(seen, s.study.how, team, progress);
+    if (progress.interrupted()) {
+        progress.say("interrupted after " + std::to_string(answers.size()) + " of " + std::to_string(seen.size()) +
+                     " scenes");
+    }
     std::uint64_t unknown = 0;
     double yes = 0;
     for (forecast const& f : answers) {
@@ -196,6 +218,9 @@ exit_code predict(arguments const& given) {
     if (given.has("--out")) {
         write_answers(s, answers, given);
     }
+    if (progress.interrupted()) {
+        return exit_code::interrupted;
+    }
     if (given.has("--pictures")) {
         write_pictures(s, given);
     }
@@ -206,43 +231,56 @@ exit_code predict(arguments const& given) {
 
 command_spec predict_physics_command() {
     std::string const study = "Study";
-    return {
-        .name = "physics",
-        .description = "Will two bodies touch, and where: scenes played out by Bullet",
-        .details = details,
-        .options =
-            {{.name = "--scenes",
-              .value = "FILE",
-              .help = "scenes, one JSON object a line",
-              .complete = value_completion::file()},
-             {.name = "--generate", .value = "N", .help = "N scenes of each family instead"},
-             {.name = "--families",
-              .value = "LIST",
-              .help = "only these [default: all]",
-              .complete = value_completion::list_of(
-                  {"all", "collide", "contain", "dominoes", "drop", "link", "roll", "support"})},
-             {.name = "-w,--worlds", .value = "N", .help = "futures of each scene [default: 20]"},
-             {.name = "-s,--seed", .value = "N", .help = "of all that is drawn [default: 1]"},
-             {.name = "-t,--threads", .value = "N", .help = "at one time [default: one for each CPU]"},
-             {.name = "-o,--out", .value = "FILE", .help = "the answers as JSON", .complete = value_completion::file()},
-             {.name = "--pictures",
-              .value = "FOLDER",
-              .help = "pictures of scenes and their futures, and a page of them",
-              .complete = value_completion::folder()},
-             {.name = "--picture-count", .value = "N", .help = "how many [default: 21]"},
-             {.name = "--study",
-              .value = "",
-              .help = "hold the model against the truth and against people",
-              .group = study},
-             {.name = "--no-fit",
-              .value = "",
-              .help = "judge the shipped noise instead of fitting one",
-              .group = study},
-             {.name = "--generalise", .value = "", .help = "fit on half of the families as well", .group = study},
-             {.name = "--fit-scenes", .value = "N", .help = "of each family [default: 10]", .group = study},
-             {.name = "--fit-worlds", .value = "N", .help = "of each of them [default: 6]", .group = study},
-             {.name = "--evaluations", .value = "N", .help = "of the search [default: 40]", .group = study}},
-        .run = &predict};
+    return {.name = "physics",
+            .description = "Will two bodies touch, and where: scenes played out by Bullet",
+            .details = details,
+            .options = {{.name = "--scenes",
+                         .value = "FILE",
+                         .help = "scenes, one JSON object a line",
+                         .complete = value_completion::file()},
+                        {.name = "--generate", .value = "N", .help = "N scenes of each family instead"},
+                        {.name = "--families",
+                         .value = "LIST",
+                         .help = "only these [default: all]",
+                         .complete = value_completion::list_of(
+                             {"all", "collide", "contain", "dominoes", "drop", "link", "roll", "support"})},
+                        {.name = "-w,--worlds", .value = "N", .help = "futures of each scene [default: 20]"},
+                        {.name = "-s,--seed", .value = "N", .help = "of all that is drawn [default: 1]"},
+                        {.name = "-t,--threads", .value = "N", .help = "at one time [default: one for each CPU]"},
+                        {.name = "-o,--out",
+                         .value = "FILE",
+                         .help = "the answers, or the study, as JSON",
+                         .complete = value_completion::file()},
+                        {.name = "--pictures",
+                         .value = "FOLDER",
+                         .help = "pictures of scenes and their futures, and a page of them",
+                         .complete = value_completion::folder()},
+                        {.name = "--picture-count", .value = "N", .help = "how many [default: 21]"},
+                        {.name = "--study",
+                         .value = "",
+                         .help = "hold the model against the truth and against people",
+                         .group = study},
+                        {.name = "--no-fit",
+                         .value = "",
+                         .help = "judge the shipped noise instead of fitting one",
+                         .group = study},
+                        {.name = "--no-generalise",
+                         .value = "",
+                         .help = "not from some families to the others, nor from one question to the other",
+                         .group = study},
+                        {.name = "--fit-scenes", .value = "N", .help = "of each family [default: 8]", .group = study},
+                        {.name = "--fit-worlds", .value = "N", .help = "of each of them [default: 8]", .group = study},
+                        {.name = "--evaluations", .value = "N", .help = "of a search [default: 30]", .group = study},
+                        {.name = "--made-scenes",
+                         .value = "N",
+                         .help = "generated, of each of five families, for the other question [default: 4]",
+                         .group = study},
+                        {.name = "--page",
+                         .value = "FILE",
+                         .help = "the study's tables as a page",
+                         .group = study,
+                         .complete = value_completion::file()}},
+            .run = &predict};
 }
 
 } // namespace hpcsched::cli

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/hash.hpp>
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/predict_bullet/agreement.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace hpcsched::predict_bullet {
@@ -64,6 +66,28 @@ predict::interval bootstrap_correlation(std::span<double const> one, std::span<d
     }
     std::sort(found.begin(), found.end());
     return {found[found.size() / 40], found[found.size() - 1 - found.size() / 40]};
+}
+
+double reliability(std::span<double const> shares, std::span<double const> counts) {
+    HPCSCHED_ASSERT(shares.size() == counts.size());
+    auto const n = static_cast<double>(shares.size());
+    double mean = 0;
+    double noise = 0;
+    double squares = 0;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+        mean += shares[i] / n;
+        noise += shares[i] * (1 - shares[i]) / std::max(1.0, counts[i] - 1) / n;
+    }
+    for (double const s : shares) {
+        squares += (s - mean) * (s - mean) / n;
+    }
+    return squares > 0 ? std::max(0.0, 1 - noise / squares) : 0;
+}
+
+bool is_for_fitting(std::string_view stimulus) noexcept {
+    sequence_hash hash;
+    hash.add(stimulus);
+    return (hash.value() >> 63U) == 0;
 }
 
 std::vector<double> scene_features(scene const& s) {

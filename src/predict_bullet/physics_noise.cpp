@@ -21,9 +21,11 @@ enum source : std::size_t {
     push_size,
     collision_turn,
     collision_size,
-    properties
+    properties,
+    random_force
 };
 
+constexpr double at_rest = 0.05;  ///< m/s; slower bodies feel no random force, or nothing would ever rest
 constexpr double weak_blow = 0.3; ///< m/s; a collision that changes a body's speed by less is left as it is
 
 double uniform(light_stream& from) {
@@ -134,6 +136,22 @@ void physics_noise::perceive(scene& seen, predict::noise_streams<source_count>& 
 }
 
 void physics_noise::disturb(physics_run& run, predict::noise_streams<source_count>& draws) const {
+    if (spread[source::random_force] > 0) {
+        double const in_one_step = spread[source::random_force] * std::sqrt(run.step_seconds());
+        scene const& s = run.played();
+        for (std::size_t n = 0; n < s.bodies.size(); ++n) {
+            bool const held = std::any_of(s.joints.begin(), s.joints.end(),
+                                          [&](fixed_joint const& j) { return j.child == n; }); // moves with another
+            if (held || !can_move(s.bodies[n])) {
+                continue;
+            }
+            double const x = normal(draws[source::random_force]);
+            double const z = normal(draws[source::random_force]);
+            if (length(run.velocity_of(n)) > at_rest) {
+                run.quicken(n, in_one_step * vector3{x, 0, z});
+            }
+        }
+    }
     if (spread[source::collision_turn] == 0 && spread[source::collision_size] == 0) {
         return;
     }

@@ -176,12 +176,22 @@ class physics_run::engine {
         }
     }
 
+    void quicken(std::size_t body, btVector3 const& by) {
+        member const& m = members_[body];
+        if (m.moving != nobody && !movers_[m.moving].rigid->isStaticObject()) {
+            btRigidBody& b = *movers_[m.moving].rigid;
+            b.setLinearVelocity(b.getLinearVelocity() + by);
+        }
+    }
+    [[nodiscard]] double step_seconds() const noexcept { return config_.step_seconds; }
+
   private:
     /// One rigid body of Bullet: one of the scene, or several that joints hold together.
     struct mover {
         std::unique_ptr<btCompoundShape> joined;
         std::unique_ptr<btRigidBody> rigid;
         std::size_t first = 0; ///< body of the scene that it is named after
+        btScalar gyration = 0; ///< inertia of each kg, about the axis with the largest
     };
     /// Where a body of the scene is: in which mover, and its origin in that mover's frame.
     struct member {
@@ -225,7 +235,8 @@ class physics_run::engine {
         btContactSolverInfo& how = world_->getSolverInfo();
         how.m_numIterations = config_.solver_iterations;
         how.m_restitutionVelocityThreshold = static_cast<btScalar>(config_.bounce_threshold);
-        how.m_splitImpulse = 1;
+        how.m_splitImpulse = config_.recoil ? 0 : 1;
+        how.m_erp2 = static_cast<btScalar>(config_.recovery);
     }
 
     void make_floor() {
@@ -330,6 +341,7 @@ class physics_run::engine {
         btRigidBody::btRigidBodyConstructionInfo const info{mass, nullptr, shape,
                                                             mass > 0 ? inertia : btVector3{0, 0, 0}};
         made.rigid = std::make_unique<btRigidBody>(info);
+        made.gyration = mass > 0 ? inertia[inertia.maxAxis()] / mass : 0;
         made.rigid->setWorldTransform(frame);
         made.rigid->setInterpolationWorldTransform(frame);
         made.rigid->setDamping(static_cast<btScalar>(std::min(b.drag, 1.0)),
@@ -431,18 +443,32 @@ class physics_run::engine {
         }
     }
 
+    /// Far from the zone and from what may touch it, and going farther: what rolls without friction never rests.
+    [[nodiscard]] bool is_leaving(mover const& m) const {
+        return leaves(m, scene_.zone) && leaves(m, scene_.target) &&
+               std::all_of(scene_.candidates.begin(), scene_.candidates.end(),
+                           [&](std::size_t n) { return leaves(m, n); });
+    }
+    [[nodiscard]] bool leaves(mover const& m, std::size_t from) const {
+        vector3 const there = pose_of(from).position;
+        btVector3 const away = m.rigid->getWorldTransform().getOrigin() - to_bullet(there);
+        auto const far = static_cast<btScalar>(config_.out_of_reach);
+        btVector3 const speed = m.rigid->getLinearVelocity() - to_bullet(velocity_of(from));
+        return members_[from].moving != nobody && away.length2() > far * far && away.dot(speed) > 0;
+    }
+
     predict::progress standing() {
         bool still = steps_ > last_push_ + 1;
-        auto const slow = static_cast<btScalar>(config_.still_speed * config_.still_speed);
+        auto const slow = static_cast<btScalar>(config_.still_energy);
         for (mover const& m : movers_) {
             btVector3 const& at = m.rigid->getWorldTransform().getOrigin();
             btVector3 const& v = m.rigid->getLinearVelocity();
             btVector3 const& w = m.rigid->getAngularVelocity();
-            btScalar const speed = v.length2() + w.length2();
-            if (!(at.length2() < out_of_scene * out_of_scene) || !std::isfinite(speed)) {
+            btScalar const energy = (v.length2() + m.gyration * w.length2()) / 2;
+            if (!(at.length2() < out_of_scene * out_of_scene) || !std::isfinite(energy)) {
                 return predict::progress::diverged;
             }
-            still = still && speed < slow;
+            still = still && (energy < slow || is_leaving(m));
         }
         still_ = still ? still_ + 1 : 0;
         return steps_ >= scene_.steps || still_ >= config_.still_steps ? predict::progress::finished
@@ -504,6 +530,13 @@ std::span<collision const> physics_run::collisions() const noexcept {
 }
 void physics_run::strike(std::size_t body, vector3 impulse, vector3 at) {
     engine_->strike(body, to_bullet(impulse), to_bullet(at));
+}
+
+void physics_run::quicken(std::size_t body, vector3 by) {
+    engine_->quicken(body, to_bullet(by));
+}
+double physics_run::step_seconds() const noexcept {
+    return engine_->step_seconds();
 }
 
 physics_run physics_world::make_run() const {

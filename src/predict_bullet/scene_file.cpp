@@ -129,7 +129,7 @@ class builder {
         built_.kind = kind;
         built_.steps = steps;
         built_.zone = 0;
-        built_.target = target_of(built_);
+        choose_target(built_);
         return std::move(built_);
     }
 
@@ -174,6 +174,10 @@ class builder {
         } else if (type == "scale_object") {
             vector3 const by = vector_of(command, "scale_factor"); // a mesh may be mirrored
             b.scale = {b.scale.x * by.x, b.scale.y * by.y, b.scale.z * by.z};
+            if (std::max({std::abs(b.scale.x), std::abs(b.scale.y), std::abs(b.scale.z)}) > far) {
+                throw bad_scene{"object " + std::to_string(id) + " is scaled to more than " + std::to_string(far) +
+                                " m"};
+            }
         } else if (type == "set_kinematic_state") {
             b.immovable = flag_of(command, "is_kinematic");
         } else if (type == "set_object_drag") {
@@ -194,18 +198,54 @@ class builder {
         }
     }
 
-    /// The study puts the second body out of sight where another one is the target: the top of a tower, or one of what
-    /// is linked or contained, drawn by chance. The file does not say which of those; the one in the middle is taken.
-    static std::size_t target_of(scene const& s) {
-        constexpr double out_of_sight = 5; // metres
-        std::size_t second = 1;            // a ramp may come before the target
+    /// A ramp may come before the target.
+    static std::size_t second_of(scene const& s) {
+        std::size_t second = 1;
         while (second + 1 < s.bodies.size() && s.bodies[second].immovable) {
             ++second;
         }
+        return second;
+    }
+
+    /// The study lets the second body vanish where another one is the target: the top of a tower, or one of what is
+    /// linked or contained, drawn by chance. The file has that body 10 m up, and does not say which of the others was
+    /// drawn.
+    static void choose_target(scene& s) {
+        constexpr double out_of_sight = 5; // metres
+        std::size_t const second = second_of(s);
         if (s.bodies[second].position.y < out_of_sight) {
-            return second;
+            s.target = second;
+            return;
         }
-        std::vector<std::size_t> stacked; // what stands on the zone beside the probe, the third body
+        s.bodies[second].scale = {};
+        std::vector<std::size_t> const stacked = stacked_on(s);
+        if (stacked.empty()) {
+            throw bad_scene{"the second object is out of sight, and nothing stands there in its place"};
+        }
+        if (s.kind == family::support) {
+            s.target = stacked.back();
+            return;
+        }
+        // Below what is contained or linked stands what holds it: a base, and what is fixed or put on it.
+        constexpr std::size_t first_held = 5;
+        auto first = std::find_if(stacked.begin(), stacked.end(), [](std::size_t n) { return n >= first_held; });
+        if (first == stacked.end()) {
+            --first;
+        }
+        std::vector<std::size_t> held(first, stacked.end());
+        // The settings that the study published for links on a cone leave the lowest one out.
+        if (s.kind == family::link && s.bodies[first_held - 1].shape == primitive::cone && held.size() > 1) {
+            held.erase(held.begin());
+        }
+        s.target = held[held.size() / 2];
+        if (held.size() > 1) {
+            s.candidates = std::move(held);
+        }
+    }
+
+    /// What stands on the zone beside the probe, the third body.
+    static std::vector<std::size_t> stacked_on(scene const& s) {
+        std::vector<std::size_t> stacked;
         for (std::size_t n = 3; n < s.bodies.size(); ++n) {
             body const& b = s.bodies[n];
             bool const there = b.scale.x > 0 && b.scale.y > 0 && b.scale.z > 0;
@@ -215,18 +255,7 @@ class builder {
                 stacked.push_back(n);
             }
         }
-        if (stacked.empty()) {
-            throw bad_scene{"the second object is out of sight, and nothing stands there in its place"};
-        }
-        if (s.kind == family::support) {
-            return stacked.back();
-        }
-        // Below what is contained or linked stands what holds it: a base, and what is fixed or put on it.
-        std::size_t first = 0;
-        while (first + 1 < stacked.size() && stacked[first] < 5) {
-            ++first;
-        }
-        return stacked[first + (stacked.size() - first) / 2];
+        return stacked;
     }
 
     scene built_;

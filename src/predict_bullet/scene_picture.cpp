@@ -46,11 +46,15 @@ std::vector<future_path> paths_of(scene const& s, forecast_config const& config)
         predict::noise_streams<physics_noise::source_count> streams{config.seed, n};
         future_path path;
         seen = s;
+        if (!s.candidates.empty()) {
+            seen.target = s.candidates[n % s.candidates.size()];
+        }
+        std::size_t const target = seen.target;
         std::uint64_t step = 0;
         (void)predict::play(world, config.noise, will_touch{}, seen, run, streams, s.steps + 1,
                             [&](physics_run const& r) {
                                 if (step++ % 4 == 0 || r.first_contact_step()) {
-                                    path.places.push_back(r.pose_of(s.target).position);
+                                    path.places.push_back(r.pose_of(target).position);
                                 }
                             });
         path.touched = run.first_contact_step().has_value();

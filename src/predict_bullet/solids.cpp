@@ -25,6 +25,9 @@ struct piece {
     points corners{};
     bool box = false;
     bool sphere = false;
+    double tube = 0; ///< radius of the capsule that it is where all scales are equal; 0: none
+    vector3 from{};  ///< its ends
+    vector3 to{};
 };
 
 points ring(double y, double radius, int count, double phase = 0) {
@@ -85,8 +88,19 @@ std::vector<piece> torus() {
         double const corner = thick / std::cos(pi / 8);
         profile.emplace_back(away + corner * std::cos(angle), thick + corner * std::sin(angle));
     }
+    constexpr int sectors = 12;
     std::vector<piece> out;
-    turn(out, profile, 12);
+    turn(out, profile, sectors);
+    for (int n = 0; n < sectors; ++n) {
+        auto const end = [&](int k) {
+            double const angle = 2 * pi * k / sectors;
+            return vector3{away * std::cos(angle), thick, away * std::sin(angle)};
+        };
+        piece& p = out[static_cast<std::size_t>(n)];
+        p.tube = thick;
+        p.from = end(n);
+        p.to = end(n + 1);
+    }
     return out;
 }
 
@@ -268,6 +282,18 @@ std::unique_ptr<btCollisionShape> convex(points const& corners, vector3 centre) 
     return hull;
 }
 
+/// A capsule is met by a formula where a hull takes a search, and touches in one point where a hull has four.
+void add_tube(solid& out, piece const& p, double scale, vector3 centre) {
+    vector3 const along = scale * (p.to - p.from);
+    double const length = std::sqrt(along.x * along.x + along.y * along.y + along.z * along.z);
+    out.parts.push_back(
+        std::make_unique<btCapsuleShape>(static_cast<btScalar>(scale * p.tube), static_cast<btScalar>(length)));
+    btTransform at;
+    at.setOrigin(to_bullet((0.5 * scale) * (p.from + p.to) - centre));
+    at.setRotation(shortestArcQuat(btVector3{0, 1, 0}, to_bullet((1 / length) * along)));
+    out.whole->addChildShape(at, out.parts.back().get());
+}
+
 } // namespace
 
 std::unique_ptr<solid> make_solid(primitive shape, vector3 const& scale) {
@@ -299,6 +325,8 @@ std::unique_ptr<solid> make_solid(primitive shape, vector3 const& scale) {
         } else if (p.sphere && round) {
             out->parts.push_back(std::make_unique<btSphereShape>(static_cast<btScalar>(scale.x / 2)));
             out->inertia = to_bullet({scale.x * scale.x / 10, scale.x * scale.x / 10, scale.x * scale.x / 10});
+        } else if (p.tube > 0 && round) {
+            add_tube(*out, p, scale.x, centre);
         } else if (out->whole) {
             // Each part around its own middle, where clipping is exact.
             vector3 middle{};

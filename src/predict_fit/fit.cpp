@@ -133,10 +133,10 @@ class search {
 
     /// The curvature of the likelihood around the best, by differences wide enough to see past the grain of counted
     /// worlds.
-    void measure_errors() {
+    void measure_errors(bool wanted) {
         std::size_t const n = best_units_.size();
         best_.standard_errors.assign(n, std::numeric_limits<double>::infinity());
-        if (failure_ || stopped_) {
+        if (!wanted || failure_ || stopped_) {
             return;
         }
         std::vector<double> const centre = best_units_;
@@ -252,7 +252,7 @@ result<fitted> fit(std::span<parameter const> parameters, model const& shares,
     if (looking.failure()) {
         return *looking.failure();
     }
-    looking.measure_errors();
+    looking.measure_errors(config.measure_errors);
     return looking.take();
 }
 

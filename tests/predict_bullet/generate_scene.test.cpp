@@ -40,8 +40,8 @@ TEST_CASE("generate scene: in four families some generated scenes touch and some
             scenes.push_back(*generate_scene(kind, seed));
         }
         std::size_t yes = 0;
-        for (bool const touched : play_scenes(scenes, {}, team)) {
-            yes += touched ? 1U : 0U;
+        for (plain_outcome const& played : play_scenes(scenes, {}, team)) {
+            yes += played.says_yes() ? 1U : 0U;
         }
         CHECK(yes > 0);
         CHECK(yes < scenes.size());

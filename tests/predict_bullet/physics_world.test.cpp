@@ -141,6 +141,86 @@ TEST_CASE("physics world: a scene that is at rest, or that leaves what can be pl
     }
 }
 
+TEST_CASE("physics world: what rolls away for ever does not keep a scene going, what may still touch does") {
+    physics_world const world;
+    physics_run run = world.make_run();
+    scene s;
+    s.floor_friction = 0;
+    s.bodies.push_back({.id = 1, .scale = {1, 0.01, 1}, .immovable = true});
+    s.bodies.push_back({.id = 2, .position = {1, 0, 0}, .scale = {0.2, 0.2, 0.2}});
+    s.bodies.push_back({.id = 3,
+                        .shape = primitive::sphere,
+                        .position = {-2, 0, 0},
+                        .dynamic_friction = 0,
+                        .static_friction = 0,
+                        .angular_drag = 0});
+    s.pushes.push_back({.body = 2, .step = 0, .impulse = {-3, 0, 0}});
+    s.steps = 5000;
+    world.begin(run, s);
+    while (world.step(run) == progress::running) {
+    }
+    CHECK(run.steps() < 200);
+    s.pushes[0].impulse = {0.3, 0, 0}; // slowly towards them: 8 s to go
+    world.begin(run, s);
+    while (world.step(run) == progress::running) {
+    }
+    CHECK(run.steps() > 700);
+}
+
+TEST_CASE("physics world: rings of capsules and rings of hulls lie and stack alike") {
+    physics_world const world;
+    physics_run run = world.make_run();
+    double height[2] = {};
+    for (int hulls = 0; hulls < 2; ++hulls) {
+        scene s = one_body({.id = 2, .shape = primitive::torus, .position = {0, 0.01, 0}, .scale = {0.4, 0.4, 0.4}});
+        s.bodies.push_back({.id = 3, .shape = primitive::torus, .position = {0, 0.12, 0}, .scale = {0.4, 0.4, 0.4}});
+        if (hulls == 1) {
+            s.bodies[1].scale.z = 0.401; // no longer round
+            s.bodies[2].scale.z = 0.401;
+        }
+        s.steps = 100;
+        world.begin(run, s);
+        while (world.step(run) == progress::running) {
+        }
+        height[hulls] = run.pose_of(2).position.y;
+        CHECK(height[hulls] == doctest::Approx(0.1).epsilon(0.05)); // a ring is a quarter as high as wide
+    }
+    CHECK(height[0] == doctest::Approx(height[1]).epsilon(0.05));
+}
+
+TEST_CASE("physics world: a small ball falls through a ring, and rests in a bowl") {
+    physics_world const world;
+    physics_run run = world.make_run();
+    for (primitive const shape : {primitive::torus, primitive::bowl}) {
+        INFO(name_of(shape));
+        scene s = one_body({.id = 2, .shape = shape, .position = {0, 0, 0}, .scale = {1, 1, 1}, .mass = 10});
+        s.bodies.push_back({.id = 3, .shape = primitive::sphere, .position = {0.05, 0.5, 0}, .scale = {0.2, 0.2, 0.2}});
+        s.steps = 300;
+        world.begin(run, s);
+        while (world.step(run) == progress::running) {
+        }
+        pose const at = run.pose_of(2);
+        CHECK(std::hypot(at.position.x, at.position.z) < 0.5);
+        double const below = shape == primitive::torus ? 0 : 0.04; // the floor, or the bowl's bottom
+        double const middle = at.position.y + 0.1 * rotate(at.orientation, {0, 1, 0}).y;
+        CHECK(std::abs(middle - 0.1 - below) < 0.02);
+    }
+}
+
+TEST_CASE("physics world: a body is quickened without being turned, and one that cannot move is not") {
+    scene s = one_body({.id = 2, .position = {0, 5, 0}});
+    physics_world const world;
+    physics_run run = world.make_run();
+    world.begin(run, s);
+    run.quicken(1, {2, 0, 1});
+    run.quicken(0, {2, 0, 1});
+    (void)world.step(run);
+    CHECK(run.velocity_of(1).x == doctest::Approx(2));
+    CHECK(run.velocity_of(1).z == doctest::Approx(1));
+    CHECK(run.pose_of(1).orientation.w == doctest::Approx(1));
+    CHECK(run.velocity_of(0) == vector3{});
+}
+
 TEST_CASE("physics world: without noise most of the real scenes end as they did, in four families") {
     auto const path = test::shared_data("contact_scenes.jsonl");
     if (!path) {

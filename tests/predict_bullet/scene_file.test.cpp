@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace hpcsched::predict_bullet {
 namespace {
@@ -71,6 +72,9 @@ TEST_CASE("scene file: what is wrong with a scene is said with the number of its
         example{scene_of(two + R"(,{"type":"set_mass","id":2,"mass":1e99})"), "'mass' must be from"},
         example{scene_of(two + R"(,{"type":"set_mass","id":2,"mass":0})"), "its mass must be above 0"},
         example{scene_of(two + R"(,{"type":"set_mass","id":2})"), "'mass' is missing"},
+        example{scene_of(two + R"(,{"type":"scale_object","id":2,"scale_factor":{"x":1e4,"y":1,"z":1}})" +
+                         R"(,{"type":"scale_object","id":2,"scale_factor":{"x":1e4,"y":1,"z":1}})"),
+                "command 4: object 2 is scaled to more than"},
         example{scene_of(two + ",7"), "command 3: it is not an object"},
         example{scene_of(add(1, "cube") + "," + add(2, "cube", 10)), "nothing stands there in its place"},
     };
@@ -81,6 +85,79 @@ TEST_CASE("scene file: what is wrong with a scene is said with the number of its
         CHECK(read.error().message.find(e.says) != std::string::npos);
         CHECK(read.error().message.starts_with("line 2: "));
     }
+}
+
+namespace {
+
+std::string of_family(std::string text, std::string const& name) {
+    return text.replace(text.find("collide"), 7, name);
+}
+std::string const hidden = add(1, "cube") + "," + add(2, "cube", 10) + "," + add(3, "sphere");
+
+} // namespace
+
+TEST_CASE("scene file: what the study let vanish is not there, and who is the target instead depends on the family") {
+    std::string const held = hidden + "," + add(4, "bowl") + "," + add(5, "bowl", 0.2) + "," + add(6, "cube", 0.3) +
+                             "," + add(7, "cube", 0.4) + "," + add(8, "cube", 0.5);
+    SUBCASE("of what is contained, any may be the target; what holds them may not") {
+        auto const read = read_scene(of_family(scene_of(held), "contain"));
+        REQUIRE(read.has_value());
+        CHECK(read->seen.bodies[1].scale == vector3{});
+        CHECK(read->seen.candidates == std::vector<std::size_t>{5, 6, 7});
+        CHECK(read->seen.target == 6);
+    }
+    SUBCASE("on top of a tower stands the target") {
+        auto const read = read_scene(of_family(scene_of(held), "support"));
+        REQUIRE(read.has_value());
+        CHECK(read->seen.candidates.empty());
+        CHECK(read->seen.target == 7);
+    }
+    SUBCASE("of links on a cone the lowest is not the target") {
+        std::string text = of_family(scene_of(held), "link");
+        text.replace(text.rfind("bowl"), 4, "cone");
+        CHECK(read_scene(text)->seen.candidates == std::vector<std::size_t>{6, 7});
+    }
+    SUBCASE("what is fixed to something is no link") {
+        std::string const joint = R"(,{"type":"add_fixed_joint","parent_id":5,"id":6})";
+        auto const read = read_scene(of_family(scene_of(held + joint), "link"));
+        REQUIRE(read.has_value());
+        CHECK(read->seen.candidates == std::vector<std::size_t>{6, 7});
+        REQUIRE(read->seen.joints.size() == 1);
+        CHECK(read->seen.joints[0] == fixed_joint{.parent = 4, .child = 5});
+    }
+    SUBCASE("one that is alone is known") {
+        auto const read = read_scene(of_family(scene_of(hidden + "," + add(4, "bowl") + "," + add(5, "cube")), "link"));
+        REQUIRE(read.has_value());
+        CHECK(read->seen.candidates.empty());
+        CHECK(read->seen.target == 4);
+    }
+}
+
+TEST_CASE("scene file: a body that cannot move is not the target, and a turn by Euler angles is kept") {
+    auto const read = read_scene(
+        scene_of(two + "," + add(3, "cube") + R"(,{"type":"set_kinematic_state","id":2,"is_kinematic":true})"));
+    REQUIRE(read.has_value());
+    CHECK(read->seen.target == 2);
+}
+
+TEST_CASE("scene file: impossible times, shares and sizes are refused by name") {
+    auto const says = [](std::string text, std::string const& from, std::string const& to) {
+        auto const at = text.find(from);
+        REQUIRE(at != std::string::npos);
+        auto const read = read_scene(text.replace(at, from.size(), to));
+        REQUIRE(read.has_error());
+        return read.error().message;
+    };
+    std::string const good = scene_of(two, R"(,"human_correct":0.25,"human_count":40)");
+    CHECK(says(good, R"("frames":9)", R"("frames":0)").find("'frames'") != std::string::npos);
+    CHECK(says(good, R"("frames":9)", R"("frames":1e300)").find("'frames'") != std::string::npos);
+    CHECK(says(good, R"("frames":9)", R"("frames":-1)").find("'frames'") != std::string::npos);
+    CHECK(says(good, "0.25", "1.25").find("'human_correct'") != std::string::npos);
+    CHECK(says(good, ":40", ":0").find("'human_count'") != std::string::npos);
+    CHECK(says(good, "collide", "explode").find("there is no scenario") != std::string::npos);
+    CHECK(says(good, R"("scale_factor":1)", R"("scale_factor":-1)").find("'scale_factor'") != std::string::npos);
+    CHECK(says(good, R"("scale_factor":1)", R"("scale_factor":NaN)").find("not JSON") != std::string::npos);
+    CHECK(says(good, R"("y":0.000000)", R"("y":"0")").find("'y' must be a number") != std::string::npos);
 }
 
 TEST_CASE("scene file: a turn by Euler angles is about z, then x, then y") {

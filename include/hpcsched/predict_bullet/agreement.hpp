@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace hpcsched::predict_bullet {
@@ -21,6 +22,15 @@ namespace hpcsched::predict_bullet {
 /// out. \return without bounds where hardly any draw varies
 [[nodiscard]] predict::interval bootstrap_correlation(std::span<double const> one, std::span<double const> other,
                                                       std::uint64_t seed = 1, std::size_t rounds = 2000);
+
+/// How well shares would agree with those of as many other people: one less the part of their variance that drawing
+/// a finite number of people explains.
+/// \param counts  of people behind each share
+[[nodiscard]] double reliability(std::span<double const> shares, std::span<double const> counts);
+
+/// Whether a stimulus belongs to the half that models are fitted on; the other half is for testing. By its name alone:
+/// which other stimuli there are does not matter.
+[[nodiscard]] bool is_for_fitting(std::string_view stimulus) noexcept;
 
 /// What a model without physics may know of a scene: 1, distance from target to zone and from probe to target, speed
 /// of the push, its angle to the target, log masses, height of the target, how many bodies stand there.

@@ -34,15 +34,28 @@ struct forecast {
     std::uint64_t steps = 0;                         ///< of all futures
 };
 
-/// The answers for many scenes, on all cores of the team. A scene draws the same random numbers for every noise, so
+/// The answers for many scenes, on all cores of the team. Where it is not known which body is the target, each is it in
+/// as many futures as the others. A scene draws the same random numbers for every noise, so
 /// that close noises give close answers; which ones does not depend on the other scenes nor on the team.
 /// \complexity scenes x worlds x steps
 [[nodiscard]] std::vector<forecast> forecast_scenes(std::span<scene const> scenes, forecast_config const& config,
                                                     predict_threads::thread_team& team);
 
+/// What one future without noise says: of the bodies that may be the target, how many touch the zone.
+struct plain_outcome {
+    std::size_t touch = 0;
+    std::size_t of = 1;
+    bool target_touches = false; ///< the one that the scene has as its target
+    bool unknown = false;        ///< the future diverged before all had touched
+
+    [[nodiscard]] double share() const noexcept { return static_cast<double>(touch) / static_cast<double>(of); }
+    /// What most of them do; what the target does where they are equally many.
+    [[nodiscard]] bool says_yes() const noexcept { return 2 * touch == of ? target_touches : 2 * touch > of; }
+};
+
 /// Without noise: one future each.
-[[nodiscard]] std::vector<bool> play_scenes(std::span<scene const> scenes, engine_config const& engine,
-                                            predict_threads::thread_team& team);
+[[nodiscard]] std::vector<plain_outcome> play_scenes(std::span<scene const> scenes, engine_config const& engine,
+                                                     predict_threads::thread_team& team);
 
 /// A noise, and how it was found.
 struct noise_fit {
@@ -60,6 +73,24 @@ struct noise_fit {
                                           forecast_config const& config, physics_noise const& from,
                                           std::span<std::size_t const> sources, predict_fit::fit_config const& how,
                                           predict_threads::thread_team& team);
+
+/// How some observers said where target and zone would touch: how many of them named a place beyond a line along x, and
+/// along z. Who said that they would not touch named none.
+struct observed_places {
+    predict::place<2> line{}; ///< metres along x and z
+    double beyond_x = 0;
+    double beyond_z = 0;
+    double asked = 0;
+};
+
+/// What observers whose answers are these futures say of places, with lines through the middle of those they name.
+[[nodiscard]] observed_places observe_places(forecast const& said);
+
+/// The same as `fit_noise`, from answers to the other question: where.
+[[nodiscard]] result<noise_fit>
+fit_noise_to_places(std::span<scene const> scenes, std::span<observed_places const> observed,
+                    forecast_config const& config, physics_noise const& from, std::span<std::size_t const> sources,
+                    predict_fit::fit_config const& how, predict_threads::thread_team& team);
 
 } // namespace hpcsched::predict_bullet
 

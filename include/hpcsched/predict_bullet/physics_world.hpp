@@ -25,8 +25,11 @@ struct engine_config {
     double contact_distance = 0.002; ///< metres; closer than that is touching
     double largest_spin = 7;         ///< 1/s, as Unity limits it
     int solver_iterations = 20;      ///< of the impulse solver, in one substep
-    double still_speed = 0.02;       ///< m/s and 1/s; slower than that is at rest
-    std::uint64_t still_steps = 30;  ///< so long all must be at rest before the scene counts as settled
+    double still_energy = 0.01;      ///< J for each kg, of going and turning; who has less is at rest, as for PhysX
+    std::uint64_t still_steps = 40;  ///< so long all must be at rest before the scene counts as settled
+    double out_of_reach = 2.5; ///< metres; who is that far from all that may touch, and leaving, counts as at rest
+    double recovery = 0.2;     ///< share of an overlap that one step takes back
+    bool recoil = false;       ///< overlaps that are taken back leave a speed
 };
 
 /// That two bodies began to touch in a step, with a blow.
@@ -67,6 +70,9 @@ class physics_run {
     [[nodiscard]] std::span<collision const> collisions() const noexcept;
     /// Gives a body an impulse now, newton seconds, at a place in the scene. Immovable bodies do not mind.
     void strike(std::size_t body, vector3 impulse, vector3 at);
+    /// Changes a body's speed, m/s, and not how it turns. Immovable bodies do not mind.
+    void quicken(std::size_t body, vector3 by);
+    [[nodiscard]] double step_seconds() const noexcept;
 
   private:
     friend class physics_world;

@@ -118,8 +118,11 @@ struct scene {
     std::vector<body> bodies{};
     std::vector<push> pushes{};
     std::vector<fixed_joint> joints{};
-    std::size_t zone = 0;        ///< index of the body that is asked about
-    std::size_t target = 1;      ///< index of the body that may touch it
+    std::size_t zone = 0;   ///< index of the body that is asked about
+    std::size_t target = 1; ///< index of the body that may touch it
+    /// Where it is not known which body is the target: all that may be, one as likely as the other, `target` among
+    /// them.
+    std::vector<std::size_t> candidates{};
     double floor_friction = 1.6; ///< still and sliding
     std::uint64_t steps = 150;   ///< of 10 ms, until the scene ends
 

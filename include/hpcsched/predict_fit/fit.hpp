@@ -33,6 +33,7 @@ struct fit_config {
     double floor = 1e-3;           ///< see predict::log_likelihood
     bool fit_response = true;      ///< else no lapses
     double lapse_max = 0.5;
+    bool measure_errors = true; ///< else the errors of the fit are left infinite, which saves their evaluations
     std::function<bool(std::size_t evaluations, double log_likelihood)>
         progress{}; ///< false: stop with the best so far
 };
