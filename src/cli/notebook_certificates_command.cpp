@@ -38,7 +38,7 @@ exit_code run(arguments const& given) {
             wanted.names.push_back("node-" + std::to_string(node.id.value));
         }
     }
-    for (std::string& name : split_list(given.one("--clients"))) {
+    for (std::string& name : given.has("--clients") ? split_list(given.one("--clients")) : std::vector<std::string>{}) {
         if (name.starts_with("node-")) {
             throw failure{exit_code::usage, "--clients: '" + name + "' would be a node's name: give it in --nodes"};
         }

@@ -123,11 +123,11 @@ notebook_host::kernel_users users_of(arguments const& given) {
 }
 
 notebook::start_after start_of(arguments const& given) {
-    std::string const text = given.one("--start", "proposal");
-    if (text != "proposal" && text != "decision") {
-        throw failure{exit_code::usage, "--start: '" + text + "' is not known: give proposal or decision"};
+    std::string const text = given.one("--start", "request");
+    if (text != "request" && text != "decision") {
+        throw failure{exit_code::usage, "--start: '" + text + "' is not known: give request or decision"};
     }
-    return text == "proposal" ? notebook::start_after::proposal : notebook::start_after::decision;
+    return text == "request" ? notebook::start_after::request : notebook::start_after::decision;
 }
 
 exit_code serve(arguments const& given) {
@@ -151,7 +151,7 @@ exit_code serve(arguments const& given) {
     config.interpreter.front() = given.one("--python", config.interpreter.front());
     if (given.has("--store")) {
         config.store = given.one("--store");
-        config.store_library = given.one("--store-library", library_beside());
+        config.store_library = given.has("--store-library") ? given.one("--store-library") : library_beside();
         config.interpreter.insert(config.interpreter.end(), {"--store-library", config.store_library});
     }
     config.store_interval =
@@ -200,17 +200,18 @@ command_spec notebook_serve_command() {
     }
     options.push_back({"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]"});
     options.push_back({"--run-as", "WHO",
-                       "as whom kernels run: certificate (the user whom the client's certificate names, and who alone "
-                       "reaches the kernel), a user's name (all kernels), or self (who started this); the same on all "
-                       "hosts [default: self; as root certificate, where there are some]",
+                       "as whom kernels run, the same on all hosts: certificate, the user whom the\n"
+                       "client's certificate names, who alone reaches the kernel; a user's name, for\n"
+                       "all kernels; or self, who started this [default: self; as root certificate]",
                        "Options", value_completion::one_of({"certificate", "self"})});
     options.push_back({"--start", "WHEN",
-                       "a cell starts when its host has proposed to execute it, and is undone where the others decide "
-                       "for another; or with their decision [default: proposal]",
-                       "Options", value_completion::one_of({"proposal", "decision"})});
+                       "request: a cell starts at once where it is asked for, shows nothing before the\n"
+                       "others have agreed, and is undone where they decide for another host; decision:\n"
+                       "it waits for them [default: request]",
+                       "Options", value_completion::one_of({"request", "decision"})});
     options.push_back({"--gpus", "N",
-                       "devices of this host that cells can ask for, or auto: those that NVIDIA's driver shows, and "
-                       "that are well (hpcsched gpu check) [default: 0]",
+                       "devices of this host that cells can ask for; auto: those that NVIDIA's driver\n"
+                       "shows, and that are well (hpcsched gpu check) [default: 0]",
                        "Options", value_completion::one_of({"auto"})});
     options.push_back({"--gpu-memory", "SIZE", "of each; auto: as it is [default: 80GiB]"});
     options.push_back({"--store", "WHERE",

@@ -24,6 +24,8 @@ constexpr duration offer_again = std::chrono::milliseconds{300};
 constexpr duration first_backoff = std::chrono::milliseconds{100};
 constexpr duration longest_backoff = std::chrono::seconds{30};
 constexpr duration interrupt_again = std::chrono::milliseconds{500};
+constexpr duration give_way = std::chrono::milliseconds{10}; // with what others changed
+constexpr std::size_t gathered_bytes_max = std::size_t{1} << 20U;
 constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell that was given up
 
 [[nodiscard]] std::string text_of(json::value const* value) {
@@ -135,7 +137,8 @@ void note_count(notebook::state_delta& delta, std::uint64_t count) {
 } // namespace
 
 hosted_kernel::hosted_kernel(notebook::replica_id self, surroundings around)
-    : around_{std::move(around)}, replica_{self, {.start = around_.start}} {
+    : around_{std::move(around)}, replica_{self, {.start = around_.start}},
+      install_soon_{*around_.loop, [this] { install_gathered(); }} {
     start_interpreter();
 }
 
@@ -464,7 +467,7 @@ void hosted_kernel::send_cell() {
     }
     if (interpreter_) {
         running_->is_sent = true;
-        interpreter_->send(channel::shell, running_->sent);
+        send(channel::shell, running_->sent);
     } else {
         fail_cell("the interpreter cannot be started");
     }
@@ -491,19 +494,47 @@ void hosted_kernel::carry_out(notebook::discard_changes const& c) {
 }
 
 void hosted_kernel::carry_out(notebook::install_log const& /*c*/) {
+    answer_waiting();
     install_all();
 }
 
 void hosted_kernel::carry_out(notebook::install_delta const& c) {
+    answer_waiting();
     if (c.attempt.cell <= installed_ || !interpreter_) {
         return;
     }
     installed_ = c.attempt.cell;
-    std::vector<std::pair<std::string_view, stored_value const*>> changed;
+    gathered_.push_back(c.delta);
     for (auto const& [name, value] : c.delta.changed) {
-        changed.emplace_back(name, &value);
+        auto const* const bytes = std::get_if<byte_buffer>(&value);
+        gathered_bytes_ += name.size() + (bytes == nullptr ? 0 : bytes->size());
     }
-    install(changed, c.delta.removed, false);
+    if (gathered_bytes_ > gathered_bytes_max) {
+        install_gathered();
+    } else if (gathered_.size() == 1) {
+        install_soon_.once(give_way);
+    }
+}
+
+// What other replicas' cells changed is of no hurry: whoever has just got the reply goes first.
+void hosted_kernel::install_gathered() {
+    gathered_bytes_ = 0;
+    for (notebook::state_delta const& delta : std::exchange(gathered_, {})) {
+        if (!interpreter_) {
+            return; // the next one begins with all of the log
+        }
+        std::vector<std::pair<std::string_view, stored_value const*>> changed;
+        for (auto const& [name, value] : delta.changed) {
+            changed.emplace_back(name, &value);
+        }
+        install(changed, delta.removed, false);
+    }
+}
+
+// All that an interpreter is asked is asked of one that is up to the log.
+void hosted_kernel::send(channel where, jupyter_message const& message) {
+    install_gathered();
+    interpreter_->send(where, message);
 }
 
 // Brings an interpreter to what the log holds, whatever it had before.
@@ -513,6 +544,8 @@ void hosted_kernel::install_all() {
         return;
     }
     installed_ = log->last_done().cell;
+    gathered_.clear();
+    gathered_bytes_ = 0;
     std::vector<std::pair<std::string_view, stored_value const*>> all;
     for (auto const& [name, value] : log->names()) {
         all.emplace_back(name, &value);
@@ -565,6 +598,17 @@ void hosted_kernel::ask(cell_asked request) {
     carry_out_soon();
 }
 
+// This host was asked for a cell that an earlier attempt has ended after all: its end was on the way when its host was
+// lost.
+void hosted_kernel::answer_waiting() {
+    cell_attempt const over = around_.log()->last_done();
+    for (auto at = requests_.begin(); at != requests_.end() && at->first.cell <= over.cell; at = requests_.erase(at)) {
+        if (at->first > over) {
+            answer_from_log(at->second);
+        }
+    }
+}
+
 // The reply was lost on its way, and not what the cell made.
 void hosted_kernel::answer_from_log(cell_asked const& request) {
     auto const& names = around_.log()->names();
@@ -597,7 +641,7 @@ void hosted_kernel::pass(channel where, jupyter_message const& message) {
                                     .content = R"({"status": "ok"})"}});
         return;
     }
-    interpreter_->send(where, message);
+    send(where, message);
 }
 
 } // namespace hpcsched::notebook_host

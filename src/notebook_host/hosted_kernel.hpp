@@ -12,6 +12,7 @@
 
 #include "host_protocol.hpp"
 #include "interpreter_pool.hpp"
+#include "timer.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -42,7 +43,7 @@ class hosted_kernel {
         std::string store{};                         ///< of this kernel's large values
         std::string user{};                          ///< whose interpreter; empty: of this process's user
         std::span<std::string const> device_names{}; ///< as `kernel_host_config` has them
-        notebook::start_after start = notebook::start_after::proposal;
+        notebook::start_after start = notebook::start_after::request;
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};
@@ -118,9 +119,12 @@ class hosted_kernel {
     void carry_out(notebook::install_delta const& c);
     void carry_out(notebook::discard_changes const& c);
     void carry_out(notebook::install_log const& c);
+    void answer_waiting();
     template <class Other>
     void carry_out(Other const& /*needs nothing here*/) {}
     void install_all();
+    void install_gathered();
+    void send(channel where, jupyter_message const& message);
     void install(std::vector<std::pair<std::string_view, notebook::stored_value const*>> const& changed,
                  std::vector<std::string> const& removed, bool replace);
     void answer_from_log(cell_asked const& request);
@@ -135,6 +139,9 @@ class hosted_kernel {
     notebook::cell_number installed_ = 0; // the interpreter has all changes up to this cell
     std::map<notebook::cell_attempt, cell_asked> requests_;
     std::optional<running_cell> running_;
+    std::deque<notebook::state_delta> gathered_; // to be installed, in this order
+    std::size_t gathered_bytes_ = 0;
+    timer install_soon_;
     std::deque<given_up> given_up_; // the last of them
     buffer<notebook::replica_command> commands_;
     std::vector<byte_buffer> offered_; // and not seen in the log yet

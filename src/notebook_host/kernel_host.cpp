@@ -9,9 +9,9 @@
 #include "hosted_kernel.hpp"
 #include "status_page.hpp"
 #include "store_keeper.hpp"
+#include "timer.hpp"
 #include "user_identity.hpp"
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,33 +33,6 @@ using host_node = raft_asio::node<host_machine>;
 
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
-
-/// Calls every so often.
-class ticker {
-  public:
-    ticker(event_loop& loop, duration every, std::function<void()> call)
-        : loop_{loop}, descriptor_{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)} {
-        auto const nanoseconds = every.count() % 1'000'000'000;
-        itimerspec const times{{every.count() / 1'000'000'000, nanoseconds}, {0, 1}};
-        ::timerfd_settime(descriptor_, 0, &times, nullptr);
-        loop_.watch(descriptor_, [this, call = std::move(call)] {
-            std::uint64_t expired = 0;
-            if (::read(descriptor_, &expired, sizeof expired) == sizeof expired) {
-                call();
-            }
-        });
-    }
-    ticker(ticker const&) = delete;
-    ticker& operator=(ticker const&) = delete;
-    ~ticker() {
-        loop_.unwatch(descriptor_);
-        ::close(descriptor_);
-    }
-
-  private:
-    event_loop& loop_;
-    int descriptor_;
-};
 
 // Whether kernels can run as they should.
 [[nodiscard]] result<void> check(kernel_users const& users, raft_asio::tls_files const& tls) {
@@ -85,7 +58,7 @@ class kernel_host::state {
     state(event_loop& loop, kernel_host_config config, std::unique_ptr<host_node> node)
         : loop_{loop}, config_{std::move(config)}, interpreters_{loop, sockets_, config_.interpreter, config_.warm,
                                                                  [this](std::string const& what) { say(what); }},
-          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, tick, [this] { on_tick(); }},
+          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, [this] { on_tick(); }},
           stores_{config_.store_age, [this](std::string const& what) { loop_.post([this, what] { say(what); }); }} {
         node_->network().set_on_log([this](std::string line) { say(line); });
         node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
@@ -99,6 +72,7 @@ class kernel_host::state {
                 [this](host_node::client_token from, raft_asio::request const& r) { return objection(from, r); });
         }
         expect_users({});
+        ticker_.every(tick);
         reconcile_soon();
     }
 
@@ -756,7 +730,7 @@ class kernel_host::state {
     interpreter_pool interpreters_;
     std::unique_ptr<host_node> node_;
     raft::node_id self_;
-    ticker ticker_;
+    timer ticker_;
     std::map<std::uint64_t, kernel_here> kernels_; // by serial number: those that live here, or have proxies attached
     time_point leader_since_{};
     time_point join_asked_{};

@@ -52,12 +52,12 @@ TEST_CASE("gpu list: a table of the devices, with their instances, and the same 
     auto const all = parsed(told);
     auto const& gpus = all.at("gpus").as_array();
     REQUIRE(gpus.size() == 2);
-    CHECK(gpus[0].at("uuid") == first);
-    CHECK(gpus[0].at("memory_mib") == 1024);
-    CHECK(gpus[0].at("mig") == false);
-    CHECK(gpus[0].at("link_group") == 0);
-    CHECK(gpus[1].at("link_group") == 1);
-    CHECK(gpus[1].at("number") == 1);
+    CHECK((gpus[0].at("uuid") == boost::json::string{first}));
+    CHECK(gpus[0].at("memory_mib").as_int64() == 1024);
+    CHECK_FALSE(gpus[0].at("mig").as_bool());
+    CHECK(gpus[0].at("link_group").as_int64() == 0);
+    CHECK(gpus[1].at("link_group").as_int64() == 1);
+    CHECK(gpus[1].at("number").as_int64() == 1);
 }
 
 TEST_CASE("gpu check: it says of each device how it is, and fails where one is not well or not there") {
@@ -81,9 +81,9 @@ TEST_CASE("gpu check: it says of each device how it is, and fails where one is n
 
     finished_program const lost = on_devices("lost=2", {"gpu", "check", "--expect", "2", "--json"});
     CHECK(lost.status == 1); // it cannot even be counted
-    CHECK(parsed(lost).at("well") == false);
+    CHECK_FALSE(parsed(lost).at("well").as_bool());
     CHECK(parsed(lost).at("gpus").as_array().size() == 1);
-    CHECK(parsed(lost).at("gpus").as_array()[0].at("health") == "well");
+    CHECK((parsed(lost).at("gpus").as_array()[0].at("health") == "well"));
 }
 
 TEST_CASE("gpu: without a driver it says what is missing and what brings it, and so does notebook serve --gpus auto") {

@@ -193,7 +193,7 @@ TEST_CASE("notebook serve: as root it does not begin before somebody has said wh
     }
     words.insert(words.end(), {"--run-as", "self", "--start", "never"});
     CHECK(p.hpcsched(words).err ==
-          "hpcsched notebook serve: --start: 'never' is not known: give proposal or decision\n");
+          "hpcsched notebook serve: --start: 'never' is not known: give request or decision\n");
 }
 
 } // namespace hpcsched::test

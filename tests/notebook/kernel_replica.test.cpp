@@ -42,7 +42,7 @@ class drawn_kernel {
     void run(cell_number cells) {
         for (cell_number cell = 1; cell <= cells; ++cell) {
             for (std::uint32_t attempt = 1; front_.last_done().cell < cell; ++attempt) {
-                REQUIRE(attempt < 60);
+                REQUIRE(attempt < 300); // votes need all, or somebody whose time is up
                 request({cell, attempt});
                 // Then the scheduler makes another attempt: somebody may have crashed.
                 for (int step = 0; step < 300 && front_.last_done().cell < cell && !failed({cell, attempt}); ++step) {
@@ -67,7 +67,7 @@ class drawn_kernel {
             CHECK(m.interpreter == interpreter_of(front_));
         }
         for (auto const& [attempt, who] : executors_) {
-            CHECK((who.size() == 1 || habits_.start == start_after::proposal));
+            CHECK((who.size() == 1 || habits_.start == start_after::request));
         }
         for (auto const& [attempt, who] : shown_) { // what clients saw is of those that the log decided for
             REQUIRE(decided_.contains(attempt));
@@ -100,6 +100,7 @@ class drawn_kernel {
         std::optional<cell_attempt> withheld{}; // what it said, and is not shown
         bool shows = false;
         std::vector<cell_attempt> overdue{};
+        std::vector<cell_attempt> claims{}; // that are due some time
         int paused = 0;
     };
 
@@ -164,6 +165,10 @@ class drawn_kernel {
                 cell_attempt const a = m.overdue.back();
                 m.overdue.pop_back();
                 deliver(m, proposals_overdue{a});
+            } else if (!m.claims.empty() && draw(4) == 0) {
+                cell_attempt const a = m.claims.back();
+                m.claims.pop_back();
+                deliver(m, claim_due{a});
             }
             break;
         case 3:
@@ -215,6 +220,7 @@ class drawn_kernel {
         m.withheld.reset();
         m.shows = false;
         m.overdue.clear();
+        m.claims.clear();
         m.interpreter = interpreter_of(m.log);
         m.paused = static_cast<int>(draw(60));
     }
@@ -305,6 +311,7 @@ class drawn_kernel {
         m.interpreter = interpreter_of(m.log);
     }
     void obey(member& m, install_log const&) { m.interpreter = interpreter_of(m.log); }
+    void obey(member& m, await_claim const& c) { m.claims.push_back(c.attempt); }
     void obey(member& m, await_proposals const& c) { m.overdue.push_back(c.attempt); }
 
     random_stream draws_;
@@ -329,14 +336,14 @@ class drawn_kernel {
 };
 
 template <class Election>
-void torture(start_after start, bool faults) {
+void torture(start_after start, bool faults, duration claim_after = {}) {
     std::size_t crashes = 0;
     std::size_t discards = 0;
     std::size_t lost_starts = 0;
     std::size_t snapshots = 0;
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         CAPTURE(seed);
-        drawn_kernel<Election> kernel{seed, {.start = start}, faults};
+        drawn_kernel<Election> kernel{seed, {.start = start, .claim_after = claim_after}, faults};
         kernel.run(20);
         kernel.check();
         crashes += kernel.crashes();
@@ -351,7 +358,7 @@ void torture(start_after start, bool faults) {
     CHECK((snapshots > 50) == faults);
     CHECK(discards > 10); // attempts that took too long, and were given up
     CAPTURE(lost_starts);
-    CHECK((lost_starts > 50) == (start == start_after::proposal && faults));
+    CHECK((lost_starts > 50) == (start == start_after::request && faults));
 }
 
 TEST_CASE("kernel replica: by assignment every cell runs once, is replied to once, and leaves all interpreters alike") {
@@ -367,12 +374,16 @@ TEST_CASE("kernel replica: by votes, with replicas that pause and crash, nothing
     torture<by_votes>(start_after::decision, true);
 }
 TEST_CASE("kernel replica: what starts before it is decided on is replied to once, and leaves all interpreters alike") {
-    torture<by_assignment>(start_after::proposal, false);
-    torture<by_votes>(start_after::proposal, false);
+    torture<by_assignment>(start_after::request, false);
+    torture<by_votes>(start_after::request, false);
+    torture<by_assignment>(start_after::request, false, seconds{5});
+    torture<by_votes>(start_after::request, false, seconds{5});
 }
 TEST_CASE("kernel replica: of what starts before it is decided on, and loses, nothing is shown, told or kept") {
-    torture<by_assignment>(start_after::proposal, true);
-    torture<by_votes>(start_after::proposal, true);
+    torture<by_assignment>(start_after::request, true);
+    torture<by_votes>(start_after::request, true);
+    torture<by_assignment>(start_after::request, true, seconds{5});
+    torture<by_votes>(start_after::request, true, seconds{5});
 }
 
 TEST_CASE("kernel replica: an assignment takes two commits a cell, NotebookOS's election at least six") {
@@ -412,7 +423,10 @@ TEST_CASE("kernel replica 5.1: a reply before the quorum is lost with its execut
 /// What a replica of the number 0 says to a cell that it is chosen for.
 class early_replica {
   public:
-    explicit early_replica(start_after start = start_after::proposal) : core_{replica_id{0}, {.start = start}} {}
+    explicit early_replica(start_after start = start_after::request, duration claim_after = {})
+        : core_{replica_id{0}, {.start = start, .claim_after = claim_after}} {}
+
+    std::vector<replica_command> due(cell_attempt a) { return handle(claim_due{a}); }
 
     std::vector<replica_command> asked(cell_attempt a, gpu::lease_token lease = 0) {
         return handle(cell_requested{a, replica_id{0}, lease});
@@ -448,8 +462,8 @@ class early_replica {
 
 /// The names of commands, each a word.
 std::string told(std::vector<replica_command> const& commands) {
-    constexpr std::array<char const*, 10> words{"propose", "execute", "show",    "reply",     "yield",
-                                                "failed",  "install", "discard", "reinstall", "await"};
+    constexpr std::array<char const*, 11> words{"propose", "execute", "show",      "reply", "yield",  "failed",
+                                                "install", "discard", "reinstall", "await", "overdue"};
     static_assert(words.size() == std::variant_size_v<replica_command>);
     std::string text;
     for (replica_command const& c : commands) {
@@ -471,6 +485,27 @@ TEST_CASE("kernel replica: a cell starts with its proposal, and is shown and pro
     CHECK(told(r.ran({2, 1})).empty()); // faster than the commit
     CHECK(told(r.logged(cell_assigned{{2, 1}, zero, 0})) == "show propose");
     CHECK(told(r.logged(cell_done{{2, 1}, zero})) == "reply");
+}
+TEST_CASE("kernel replica: a cell that ends soon is proposed with its end, and one that does not when that is due") {
+    early_replica r{start_after::request, seconds{1}};
+    CHECK(told(r.asked({1, 1})) == "await execute");
+    CHECK(told(r.asked({1, 1})).empty()); // in its time
+    CHECK(told(r.ran({1, 1})) == "propose propose");
+    CHECK(told(r.due({1, 1})).empty());
+    CHECK(told(r.logged(cell_assigned{{1, 1}, zero, 0})) == "show");
+    CHECK(told(r.logged(cell_done{{1, 1}, zero})) == "reply");
+    CHECK(told(r.asked({2, 1})) == "await execute");
+    CHECK(told(r.due({1, 1})).empty());
+    CHECK(told(r.due({2, 1})) == "propose");
+    CHECK(told(r.due({2, 1})).empty());
+    CHECK(told(r.ran({2, 1})).empty());
+    CHECK(told(r.asked({2, 1})) == "propose"); // it may have been lost
+    early_replica late{start_after::request, seconds{1}};
+    CHECK(told(late.asked({1, 1})) == "await execute");
+    CHECK(told(late.ran({1, 1})) == "propose propose");
+    CHECK(told(late.logged(cell_done{{1, 1}, zero})).empty()); // it came first: the log refuses it
+    CHECK(told(late.logged(cell_assigned{{1, 1}, zero, 0})) == "show propose");
+    CHECK(told(late.logged(cell_done{{1, 1}, zero})) == "reply");
 }
 TEST_CASE("kernel replica: in the safe order a cell starts when it is decided on") {
     early_replica r{start_after::decision};
@@ -512,8 +547,15 @@ TEST_CASE("kernel replica: a snapshot that has the decision for what was started
     (void)r.asked({1, 1}, 5);
     CHECK(told(r.replaced({})).empty());
     (void)r.ran({1, 1});
-    CHECK(told(r.replaced({cell_assigned{{1, 1}, zero, 5}})) == "show propose");
+    CHECK(told(r.replaced({cell_assigned{{1, 1}, zero, 5}})) == "show propose"); // what was refused it does not know
     CHECK(told(r.replaced({cell_assigned{{1, 1}, zero, 5}})).empty());
+}
+TEST_CASE("kernel replica: what it did before it lost its memory is installed, and what it does for the same once more "
+          "is not") {
+    early_replica r; // it has crashed, and its proposals are still to come
+    CHECK(told(r.logged(cell_assigned{{1, 1}, zero, 0})) == "execute show");
+    CHECK(told(r.logged(cell_done{{1, 1}, zero, cell_status::ok, {{}, {"x"}}})) == "discard install");
+    CHECK(told(r.ran({1, 1})).empty());
 }
 TEST_CASE("kernel replica: a later attempt, and one whose interpreter is behind, wait for the decision") {
     early_replica later;

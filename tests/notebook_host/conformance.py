@@ -470,6 +470,31 @@ def case_start_before_decision(cluster):
         assert value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(3, 2)"
 
 
+def case_end_on_its_way(cluster):
+    begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
+    with Kernel() as k:
+        execute_on_first(cluster, k)
+        k.run("import os, time\nx = 1")
+        pid = where(k)
+        request = k.client.execute(f"x += 1\nopen({begun!r}, 'a').write('x')\n"
+                                   f"while not os.path.exists({go!r}): time.sleep(0.01)\nprint('said', x)")
+        wait_until(lambda: os.path.exists(begun))
+        time.sleep(0.5)  # it is decided on
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGSTOP)
+        open(go, "w").close()
+        time.sleep(0.5)  # the others have its end before them, and do not know yet
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGSTOP)
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGCONT)
+        assert k.reply_to(request)["status"] == "ok"
+        assert value(k, "x") == "2"
+        assert os.path.getsize(begun) == 1, "it counts, and need not run once more"
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGCONT)
+
+
 class Relay:
     """Stands before a host, and can cut off who came through it."""
 

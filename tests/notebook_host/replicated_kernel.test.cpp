@@ -76,6 +76,9 @@ TEST_CASE(
     "replicated kernel: what starts before it is decided on shows nothing until then, and where it loses, never") {
     conforms("start_before_decision", 3);
 }
+TEST_CASE("replicated kernel: a cell whose end was on its way when its host was lost is replied to, and runs once") {
+    conforms("end_on_its_way", 3);
+}
 TEST_CASE("replicated kernel: kernels run as the users whom certificates name, and nobody else reaches them") {
     conforms("users", 3);
 }

@@ -37,6 +37,10 @@ struct cell_ran {
     cell_status status = cell_status::ok;
     state_delta delta{};
 };
+/// The time asked for by `await_claim` has come.
+struct claim_due {
+    cell_attempt attempt{};
+};
 /// The time asked for by `await_proposals` has come.
 struct proposals_overdue {
     cell_attempt attempt{};
@@ -84,14 +88,20 @@ struct discard_changes {
 };
 /// The log is another: bring the interpreter to what it holds, whatever it had.
 struct install_log {};
+/// Ask for `claim_due` at `at`.
+struct await_claim {
+    cell_attempt attempt{};
+    time_point at{};
+};
 /// Ask for `proposals_overdue` at `at`.
 struct await_proposals {
     cell_attempt attempt{};
     time_point at{};
 };
 
-using replica_command = std::variant<propose_entry, execute_cell, show_outputs, release_reply, yield_cell,
-                                     attempt_failed, install_delta, discard_changes, install_log, await_proposals>;
+using replica_command =
+    std::variant<propose_entry, execute_cell, show_outputs, release_reply, yield_cell, attempt_failed, install_delta,
+                 discard_changes, install_log, await_claim, await_proposals>;
 using replica_command_sink = sink<replica_command>;
 
 // --- how an executor is agreed on ----------------------------------------------------------------------------------
@@ -170,18 +180,22 @@ enum class reply_after : std::uint8_t {
 enum class start_after : std::uint8_t {
     /// When the log has decided for it. Only what was given up later has executed in vain.
     decision = 0,
-    /// When it proposes itself, so that the commit of its assignment takes no time of the cell's. Nothing of it counts,
-    /// and nothing is shown, before the log has decided for it; where it decides for another, the execution is ended
-    /// and undone. What the cell did outside of the kernel (files, the network) stays: where the log decides for
-    /// another, which takes two schedulers, or a host that was cut off, it has happened once more than the cell counts.
-    /// Only a cell's first attempt starts so: one that follows another may be of a cell that was executed already.
-    proposal = 1,
+    /// At once, so that the commit of its assignment takes no time of the cell's. Nothing of it counts, and nothing is
+    /// shown, before the log has decided for it; where it decides for another, the execution is ended and undone. What
+    /// the cell did outside of the kernel (files, the network) stays: where the log decides for another, which takes
+    /// two
+    /// schedulers, or a host that was cut off, it has happened once more than the cell counts. Only a cell's first
+    /// attempt starts so: one that follows another may be of a cell that was executed already.
+    request = 1,
 };
 
 /// How a replica differs from others in what it does, and not in what it agrees to.
 struct replica_habits {
     reply_after reply = reply_after::quorum;
     start_after start = start_after::decision;
+    /// With `start_after::request`: how long a cell may run before it is proposed. One that ends sooner is proposed
+    /// with what it changed: one commit is all that it takes. What it says is not shown earlier.
+    duration claim_after{};
 };
 
 // --- the replica -----------------------------------------------------------------------------------------------------
@@ -210,10 +224,22 @@ class kernel_replica {
         if (e.attempt.cell <= log.last_done().cell) {
             return; // it is over
         }
-        election_.requested(e, self_, now, out);
         if (may_start(e, log)) {
-            execution_ = execution{.attempt = e.attempt, .lease = e.lease};
+            execution_ = execution{.attempt = e.attempt, .lease = e.lease, .claim = e};
+            if (habits_.claim_after == duration{}) {
+                claim(now, out);
+            } else {
+                out.append(await_claim{e.attempt, saturating_add(now, habits_.claim_after)});
+            }
             out.append(execute_cell{e.attempt, e.lease});
+        } else if (!execution_ || execution_->attempt != e.attempt || !execution_->claim) {
+            election_.requested(e, self_, now, out);
+        }
+    }
+
+    void handle(claim_due const& e, kernel_log const& /*log*/, time_point now, replica_command_sink& out) {
+        if (execution_ && execution_->attempt == e.attempt) {
+            claim(now, out);
         }
     }
 
@@ -231,25 +257,30 @@ class kernel_replica {
             out.append(install_log{});
         } else if (is_ours(log)) {
             if (!execution_->decided) {
+                execution_->is_due = true; // as far as anybody can tell
                 confirm(out);
             }
-        } else if (log.last_done() == execution_->attempt && log.last_executor() == self_) {
+        } else if (execution_->done && log.last_done() == execution_->attempt && log.last_executor() == self_) {
             counted(log.last_status(), out);
         } else if (execution_->decided || execution_->attempt <= log.newest() || !is_next(execution_->attempt, log)) {
             discard(out);
         }
     }
 
-    void handle(cell_ran const& e, kernel_log const& /*log*/, time_point /*now*/, replica_command_sink& out) {
+    void handle(cell_ran const& e, kernel_log const& /*log*/, time_point now, replica_command_sink& out) {
         if (!execution_ || execution_->attempt != e.attempt) {
             return; // given up
         }
-        cell_done done{e.attempt, self_, e.status, e.delta};
+        bool const is_claimed = !execution_->claim;
+        claim(now, out);
+        execution_->done = cell_done{e.attempt, self_, e.status, e.delta};
         if (execution_->decided) {
-            ran(std::move(done), out);
-        } else {
-            execution_->done = std::move(done);
+            reply_at_once(e.status, out);
+        } else if (is_claimed) { // what it said is shown before it counts
+            execution_->is_due = true;
+            return;
         }
+        out.append(propose_entry{*execution_->done});
     }
 
     void handle(proposals_overdue const& e, kernel_log const& log, time_point /*now*/, replica_command_sink& out) {
@@ -268,13 +299,15 @@ class kernel_replica {
     struct execution {
         cell_attempt attempt{};
         gpu::lease_token lease = 0;
+        std::optional<cell_requested> claim{}; // not proposed yet
         bool decided = false;
-        std::optional<cell_done> done{}; // ran before it was decided on
+        std::optional<cell_done> done{}; // what it came to
+        bool is_due = false;             // is to be proposed, once more or at last, when it is decided on
     };
 
     // The interpreter must hold what all cells before left, and nobody may have begun with this one.
     [[nodiscard]] bool may_start(cell_requested const& e, kernel_log const& log) const {
-        return habits_.start == start_after::proposal && e.chosen == self_ && e.attempt.number == 1 && !execution_ &&
+        return habits_.start == start_after::request && e.chosen == self_ && e.attempt.number == 1 && !execution_ &&
                is_next(e.attempt, log) && log.newest().cell < e.attempt.cell;
     }
     [[nodiscard]] static bool is_next(cell_attempt const& a, kernel_log const& log) noexcept {
@@ -306,11 +339,22 @@ class kernel_replica {
         }
     }
 
+    // What is proposed right behind the assignment mostly comes behind it in the log.
     void confirm(replica_command_sink& out) {
+        execution_->claim.reset();
         execution_->decided = true;
         out.append(show_outputs{execution_->attempt});
         if (execution_->done) {
-            ran(*std::exchange(execution_->done, std::nullopt), out);
+            reply_at_once(execution_->done->status, out);
+            if (execution_->is_due) {
+                out.append(propose_entry{*execution_->done});
+            }
+        }
+    }
+
+    void claim(time_point now, replica_command_sink& out) {
+        if (auto const request = std::exchange(execution_->claim, std::nullopt)) {
+            election_.requested(*request, self_, now, out);
         }
     }
 
@@ -319,11 +363,10 @@ class kernel_replica {
         execution_.reset();
     }
 
-    void ran(cell_done done, replica_command_sink& out) {
+    void reply_at_once(cell_status status, replica_command_sink& out) const {
         if (habits_.reply == reply_after::execution) {
-            out.append(release_reply{done.attempt, done.status});
+            out.append(release_reply{execution_->attempt, status});
         }
-        out.append(propose_entry{std::move(done)});
     }
 
     // What it executed is what the log holds.
@@ -335,12 +378,19 @@ class kernel_replica {
     }
 
     void finished(cell_done const& d, entry_outcome outcome, replica_command_sink& out) {
+        bool const own = execution_ && execution_->done == d;
         if (outcome != entry_outcome::done) {
-            return; // another attempt took its place: the decision on that one has discarded it, or will
+            if (own) {
+                execution_->is_due = true; // it came before the decision
+            }
+            return; // or another attempt took its place: the decision on that one has discarded it, or will
         }
-        if (d.executor == self_ && execution_ && execution_->attempt == d.attempt) {
+        if (own) {
             counted(d.status, out);
             return;
+        }
+        if (execution_ && execution_->attempt == d.attempt) {
+            discard(out); // it is what this replica did before it lost its memory
         }
         out.append(install_delta{d.attempt, d.delta});
     }

@@ -42,7 +42,7 @@ struct kernel_host_config {
     duration election_timeout = std::chrono::seconds{1};
     std::uint32_t replicas = 3; ///< of each kernel, on different hosts; the same on all nodes
     /// When a replica that is chosen starts a cell; hosts may differ in it.
-    notebook::start_after start = notebook::start_after::proposal;
+    notebook::start_after start = notebook::start_after::request;
     gpu::host_info devices{}; ///< what this host has for cells
     /// What CUDA_VISIBLE_DEVICES calls each of the devices, as their UUIDs; empty: their numbers.
     std::vector<std::string> device_names{};
