@@ -32,10 +32,10 @@ Examples:
 Exit status: 0 success, no device included; 1 the driver is missing or does not answer, 2 wrong command line.)";
 
 constexpr char const* check_details =
-    R"(Says of each device of this machine whether leases may go to it: well; draining, which is to take no new ones (hot,
-or its memory waits for a repair); or failed (off the bus, uncorrectable errors of its memory). Errors that the driver
-reported before this command was started (Xid, in the kernel's log) are not seen. A device that cannot even be counted
-is missing: say with --expect how many there should be.
+    R"(Says of each device of this machine whether leases may go to it: well; draining, which is to take no new ones (it
+is hot, or its memory waits for a repair); or failed (off the bus, uncorrectable errors of its memory). Errors that the
+driver reported before this command was started (Xid, in the kernel's log) are not seen. A device that cannot even be
+counted is missing: say with --expect how many there should be.
 
 Examples:
   hpcsched gpu check

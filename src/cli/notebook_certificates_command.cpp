@@ -14,10 +14,10 @@ namespace hpcsched::cli {
 namespace {
 
 constexpr char const* details =
-    R"(With certificates, hosts and clients of a cluster talk over TLS, and nobody else is let in. This makes an authority
-of the cluster's own (authority.pem, authority.key), and, signed by it, node-ID.pem and node-ID.key for each node and
-NAME.pem and NAME.key for each client. Where hosts run kernels as the users who ask for them (hpcsched notebook serve
---run-as), NAME is the user's; the client "operator" may drain hosts.
+    R"(With certificates, hosts and clients of a cluster talk over TLS, and nobody else is let in. This makes an
+authority of the cluster's own (authority.pem, authority.key), and, signed by it, node-ID.pem and node-ID.key for
+each node and NAME.pem and NAME.key for each client. Where hosts run kernels as the users who ask for them (hpcsched
+notebook serve --run-as), NAME is the user's; the client "operator" may drain hosts.
 
 Give each host its own two files and authority.pem, each client likewise, and keep authority.key where no host is: who
 has it can let anybody in. Keys are ECDSA P-256; files are for their owner alone (0600), and none is ever overwritten:

@@ -34,23 +34,6 @@ using host_node = raft_asio::node<host_machine>;
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
 
-// Whether kernels can run as they should.
-[[nodiscard]] result<void> check(kernel_users const& users, raft_asio::tls_files const& tls) {
-    if (users.of == kernel_users::kind::own) {
-        return {};
-    }
-    if (::geteuid() != 0) {
-        return error{"kernels can run as another user only where this is started as root"};
-    }
-    if (users.of == kernel_users::kind::of_certificate) {
-        return tls.empty() ? result<void>{error{"who asks for a kernel is known by certificates alone: give those of "
-                                                "this host, its key and the authority's certificate"}}
-                           : result<void>{};
-    }
-    auto const identity = user_identity::find(users.name);
-    return identity ? result<void>{} : result<void>{identity.error()};
-}
-
 } // namespace
 
 class kernel_host::state {

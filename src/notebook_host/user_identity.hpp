@@ -3,6 +3,8 @@
 #define HPCSCHED_SRC_NOTEBOOK_HOST_USER_IDENTITY_HPP
 
 #include <hpcsched/core/result.hpp>
+#include <hpcsched/notebook_host/kernel_host.hpp>
+#include <hpcsched/raft_asio/network_config.hpp>
 
 #include <sys/types.h>
 
@@ -32,6 +34,9 @@ struct user_identity {
     /// \return whether it is theirs now; `errno` says why not
     [[nodiscard]] bool become() const noexcept;
 };
+
+/// \error kernels cannot run as they should: why, and what is needed
+[[nodiscard]] result<void> check(kernel_users const& users, raft_asio::tls_files const& tls);
 
 } // namespace hpcsched::notebook_host
 

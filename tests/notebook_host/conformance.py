@@ -578,7 +578,8 @@ def case_executor_asked_again(cluster):
         wait_until_ready(cluster, k)
         k.run("import os, time\nx = 1")
         host = host_of(cluster, where(k))
-        for ending in ("", "except KeyboardInterrupt:\n    time.sleep(1)\n    raise\n", "except KeyboardInterrupt: pass\n"):
+        for ending in ("", "except KeyboardInterrupt:\n    time.sleep(1)\n    raise\n",
+                       "except KeyboardInterrupt: pass\n"):
             for file in (begun, go):
                 if os.path.exists(file):
                     os.unlink(file)

@@ -223,7 +223,7 @@ TEST_CASE("kernel users: the logs are the hosts' own, the one of a client's own 
     CHECK(h.ask("nobody", request_kind::query, cluster_group, question) == "answered");
 }
 
-TEST_CASE("kernel users: one user for all kernels, whoever asks; and, unless told otherwise, who started the host") {
+TEST_CASE("kernel users: one user for all kernels, whoever asks, and, unless told otherwise, who started the host") {
     if (::geteuid() != 0) {
         HPCSCHED_SKIP("only root can start kernels of other users");
     }

@@ -207,7 +207,7 @@ struct replica_habits {
 ///
 /// A replica executes an attempt once. With `start_after::decision` that is when the log has decided on it; where
 /// another attempt takes its place then (its host seemed lost, and was not), its `cell_done` is refused by the log, and
-/// its changes are discarded. With `start_after::proposal` it may begin before, and is discarded in the same way. So a
+/// its changes are discarded. With `start_after::request` it may begin before, and is discarded in the same way. So a
 /// cell's changes count once, and clients see what one attempt after the other says, each decided on. Its outside
 /// effects may happen more than once: a cell that was given up may have run.
 ///
