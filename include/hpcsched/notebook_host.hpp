@@ -5,6 +5,7 @@
 /// \file
 /// All of hpcsched::notebook_host; a program that is built often includes what it uses instead.
 
+#include <hpcsched/notebook_host/certificates.hpp>
 #include <hpcsched/notebook_host/chunk_store.hpp>
 #include <hpcsched/notebook_host/cluster_status.hpp>
 #include <hpcsched/notebook_host/connection_file.hpp>

@@ -16,14 +16,16 @@ namespace hpcsched::cli {
 [[nodiscard]] command_spec attach_command();                                         // likewise
 [[nodiscard]] command_spec top_command();                                            // likewise
 [[nodiscard]] command_spec serve_command();                                          // where faas_host is built
+[[nodiscard]] command_spec gpu_command();                                            // where gpu_cuda is built
 [[nodiscard]] command_spec workload_command();
 [[nodiscard]] command_spec notebook_command();
 [[nodiscard]] command_spec notebook_simulate_command();
-[[nodiscard]] command_spec notebook_install_command(); // where notebook_host is built
-[[nodiscard]] command_spec notebook_kernel_command();
-command_spec notebook_serve_command();
-command_spec notebook_status_command();
-command_spec notebook_drain_command(); // likewise
+[[nodiscard]] command_spec notebook_install_command();      // where notebook_host is built
+[[nodiscard]] command_spec notebook_kernel_command();       // likewise
+[[nodiscard]] command_spec notebook_serve_command();        // likewise
+[[nodiscard]] command_spec notebook_status_command();       // likewise
+[[nodiscard]] command_spec notebook_drain_command();        // likewise
+[[nodiscard]] command_spec notebook_certificates_command(); // likewise
 [[nodiscard]] command_spec predict_command();
 [[nodiscard]] command_spec predict_cluster_command();
 [[nodiscard]] command_spec predict_physics_command(); // where predict_bullet is built

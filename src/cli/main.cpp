@@ -66,6 +66,9 @@ int main(int argument_count, char** argument_values) {
 #endif
     program.commands.push_back(workload_command());
     program.commands.push_back(notebook_command());
+#ifdef HPCSCHED_HAS_GPU_CUDA
+    program.commands.push_back(gpu_command());
+#endif
     program.commands.push_back(predict_command());
     program.commands.push_back(raft_command());
 #ifdef HPCSCHED_HAS_FUSE_TORCH

@@ -13,6 +13,7 @@ command_spec notebook_command() {
     notebook.commands.push_back(notebook_serve_command());
     notebook.commands.push_back(notebook_status_command());
     notebook.commands.push_back(notebook_drain_command());
+    notebook.commands.push_back(notebook_certificates_command());
 #endif
     return notebook;
 }

@@ -6,6 +6,9 @@
 #include "commands.hpp"
 #include "ending_signals.hpp"
 #include "failure.hpp"
+#ifdef HPCSCHED_HAS_GPU_CUDA
+#include "gpu_inventory.hpp"
+#endif
 #include "raft_settings.hpp"
 #include "values.hpp"
 #include <unistd.h>
@@ -35,18 +38,57 @@ Values larger than 64 KiB go to the store, a folder that all hosts share or a Re
 --store they are not replicated, and the notebook says so. Ctrl-C or SIGTERM ends the host and its interpreters; what
 was acknowledged is on the disks of a majority.
 
+As root, with certificates (hpcsched notebook certificates), kernels run as the users who ask for them: each in their
+home and with their groups, reached by who has a certificate with their name alone; never as root. What users have in
+a store that is a folder is theirs; a Redis is one for all. No session of PAM is opened, and no limits are set.
+
 Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failure, 2 wrong command line.)";
 
-gpu::host_info devices_of(arguments const& given) {
+gpu::host_info machine() {
     gpu::host_info info;
     info.cpu_milli = 1000 * ::sysconf(_SC_NPROCESSORS_ONLN);
     info.memory_mib = ::sysconf(_SC_PHYS_PAGES) / 1024 * ::sysconf(_SC_PAGESIZE) / 1024;
-    auto const count =
-        or_fail(parse_count(given.one("--gpus", "0"), 0, gpu::device_count_max), exit_code::usage, "--gpus: ");
+    return info;
+}
+
+#ifdef HPCSCHED_HAS_GPU_CUDA
+// Those that are well, in the order of their bus ids. Cells are given their UUIDs: numbers are counted anew by CUDA,
+// in an order of its own.
+void find_devices(arguments const& given, notebook_host::kernel_host_config& config) {
+    gpu_inventory found = read_gpus(given);
+    std::vector<gpu::device_facts> well;
+    for (std::size_t i = 0; i < found.devices.size(); ++i) {
+        auto const vitals = found.driver.vitals(static_cast<std::uint32_t>(i));
+        if (vitals && gpu::judge(*vitals) == gpu::device_health::healthy) {
+            config.device_names.push_back(found.devices[i].uuid);
+            well.push_back(std::move(found.devices[i]));
+        } else {
+            std::cerr << "GPU " << i << " (" << found.devices[i].uuid
+                      << ") is left out: " << (vitals ? gpu::why(*vitals) : "the driver does not tell how it is")
+                      << '\n';
+        }
+    }
+    auto const host = machine();
+    config.devices = gpu::host_info_of(well, host.cpu_milli, host.memory_mib);
+}
+#else
+void find_devices(arguments const& /*given*/, notebook_host::kernel_host_config& /*config*/) {
+    throw failure{exit_code::usage, "--gpus auto: this program is built without gpu_cuda: give a number, or configure "
+                                    "with -DHPCSCHED_WITH_GPU_CUDA=ON"};
+}
+#endif
+
+void set_devices(arguments const& given, notebook_host::kernel_host_config& config) {
+    std::string const gpus = given.one("--gpus", "0");
+    if (gpus == "auto") {
+        find_devices(given, config);
+        return;
+    }
+    config.devices = machine();
+    auto const count = or_fail(parse_count(gpus, 0, gpu::device_count_max), exit_code::usage, "--gpus: ");
     auto const memory = or_fail(parse_size(given.one("--gpu-memory", "80GiB"), std::uint64_t{1} << 50U),
                                 exit_code::usage, "--gpu-memory: ");
-    info.devices.assign(count, {.memory_mib = static_cast<std::uint32_t>(memory >> 20U)});
-    return info;
+    config.devices.devices.assign(count, {.memory_mib = static_cast<std::uint32_t>(memory >> 20U)});
 }
 
 /// hpcsched_chunks as it is installed with this program, or built with it.
@@ -61,6 +103,31 @@ std::string library_beside() {
     }
     throw failure{exit_code::failure, "the library of the store, libhpcsched_chunks.so, is not found beside this "
                                       "program: name it with --store-library"};
+}
+
+notebook_host::kernel_users users_of(arguments const& given) {
+    using notebook_host::kernel_users;
+    bool const root = ::geteuid() == 0;
+    bool const certificates = given.has("--tls-certificate");
+    std::string const text = given.one("--run-as", root && certificates ? "certificate" : root ? "" : "self");
+    if (text.empty()) {
+        throw failure{exit_code::usage, "started as root, and nobody says whose the kernels are: give certificates "
+                                        "(--tls-certificate ...; kernels run as the users whom clients' certificates "
+                                        "name), --run-as USER for all kernels, or --run-as self to run them as root"};
+    }
+    if (text == "self") {
+        return {};
+    }
+    return text == "certificate" ? kernel_users{kernel_users::kind::of_certificate, {}}
+                                 : kernel_users{kernel_users::kind::named, text};
+}
+
+notebook::start_after start_of(arguments const& given) {
+    std::string const text = given.one("--start", "request");
+    if (text != "request" && text != "decision") {
+        throw failure{exit_code::usage, "--start: '" + text + "' is not known: give request or decision"};
+    }
+    return text == "request" ? notebook::start_after::request : notebook::start_after::decision;
 }
 
 exit_code serve(arguments const& given) {
@@ -78,11 +145,13 @@ exit_code serve(arguments const& given) {
     config.replicas = static_cast<std::uint32_t>(
         or_fail(parse_count(given.one("--replicas", std::to_string(std::min<std::uint64_t>(3, most))), 1, most),
                 exit_code::usage, "--replicas: "));
-    config.devices = devices_of(given);
+    config.users = users_of(given);
+    config.start = start_of(given);
+    set_devices(given, config);
     config.interpreter.front() = given.one("--python", config.interpreter.front());
     if (given.has("--store")) {
         config.store = given.one("--store");
-        config.store_library = given.one("--store-library", library_beside());
+        config.store_library = given.has("--store-library") ? given.one("--store-library") : library_beside();
         config.interpreter.insert(config.interpreter.end(), {"--store-library", config.store_library});
     }
     config.store_interval =
@@ -130,8 +199,21 @@ command_spec notebook_serve_command() {
         }
     }
     options.push_back({"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]"});
-    options.push_back({"--gpus", "N", "devices of this host that cells can ask for [default: 0]"});
-    options.push_back({"--gpu-memory", "SIZE", "of each [default: 80GiB]"});
+    options.push_back({"--run-as", "WHO",
+                       "as whom kernels run, the same on all hosts: certificate, the user whom the\n"
+                       "client's certificate names, who alone reaches the kernel; a user's name, for\n"
+                       "all kernels; or self, who started this [default: self; as root certificate]",
+                       "Options", value_completion::one_of({"certificate", "self"})});
+    options.push_back({"--start", "WHEN",
+                       "request: a cell starts at once where it is asked for, shows nothing before the\n"
+                       "others have agreed, and is undone where they decide for another host; decision:\n"
+                       "it waits for them [default: request]",
+                       "Options", value_completion::one_of({"request", "decision"})});
+    options.push_back({"--gpus", "N",
+                       "devices of this host that cells can ask for; auto: those that NVIDIA's driver\n"
+                       "shows, and that are well (hpcsched gpu check) [default: 0]",
+                       "Options", value_completion::one_of({"auto"})});
+    options.push_back({"--gpu-memory", "SIZE", "of each; auto: as it is [default: 80GiB]"});
     options.push_back({"--store", "WHERE",
                        "a folder that all hosts share, or redis://[:PASSWORD@]HOST[:PORT][/DB], for large values",
                        "Options", value_completion::folder()});
@@ -147,6 +229,9 @@ command_spec notebook_serve_command() {
     options.push_back({"--orphan-timeout", "TIME", "a kernel that no Jupyter is attached to ends [default: 10min]"});
     options.push_back({"--page", "ADDRESS:PORT", "where to show the cluster as a page, as in 127.0.0.1:7180"});
     append_token_options(options, "Options");
+#ifdef HPCSCHED_HAS_GPU_CUDA
+    append_gpu_library_options(options);
+#endif
     options.push_back({"-q,--quiet", "", "say nothing of connections, hosts and kernels"});
     return {.name = "serve",
             .description = "Run one host of a cluster that keeps notebook kernels in replicas",

@@ -11,8 +11,17 @@ namespace hpcsched::notebook_host {
 /// A file that was made into a part of this program (HpcschedEmbed.cmake), in pieces.
 using asset = std::span<std::string_view const>;
 
-/// hpcsched_kernel.py: what makes a stock ipykernel say what a cell changed, and take over what others changed.
-[[nodiscard]] asset kernel_module() noexcept;
+/// The Python package hpcsched_kernel, what makes a stock ipykernel say what a cell changed, and take over what others
+/// changed: its modules, each by its file's name.
+[[nodiscard]] asset kernel_init() noexcept;
+[[nodiscard]] asset kernel_main() noexcept;
+[[nodiscard]] asset kernel_kernel() noexcept;
+[[nodiscard]] asset kernel_loading() noexcept;
+[[nodiscard]] asset kernel_objects() noexcept;
+[[nodiscard]] asset kernel_pickling() noexcept;
+[[nodiscard]] asset kernel_replica() noexcept;
+[[nodiscard]] asset kernel_store() noexcept;
+[[nodiscard]] asset kernel_watching() noexcept;
 
 /// page/status.html: shows `GET /status`, as often as a second, and loads nothing else.
 [[nodiscard]] asset status_html() noexcept;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// A chunk_store for programs in other languages: libhpcsched_chunks.so, plain C, loaded by hpcsched_kernel.py.
+// A chunk_store for programs in other languages: libhpcsched_chunks.so, plain C, loaded by hpcsched_kernel.
 //
 // The functions return 0, or what is less than 0 where they failed; hpcsched_chunks_last_error has the reason. They may
 // be called by any number of threads at the same time. A digest is 32 bytes.

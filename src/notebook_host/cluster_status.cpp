@@ -118,7 +118,14 @@ result<void> ask_drain(raft_asio::client_config const& cluster, std::uint32_t no
     if (!answer) {
         return error{"host " + std::to_string(node) + " does not answer: " + answer.error().message};
     }
-    return answer->status == raft_asio::response_status::ok ? result<void>{} : error{"the host refuses"};
+    if (answer->status == raft_asio::response_status::ok) {
+        return {};
+    }
+    std::string why;
+    for (std::byte const b : answer->payload) {
+        why += static_cast<char>(b);
+    }
+    return error{"host " + std::to_string(node) + " refuses" + (why.empty() ? "" : ": " + why)};
 }
 
 result<cluster_status> ask_status(raft_asio::client_config const& cluster) {

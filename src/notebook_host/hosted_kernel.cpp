@@ -23,6 +23,10 @@ constexpr std::string_view reply_key = "#reply"; // the content of the reply to 
 constexpr duration offer_again = std::chrono::milliseconds{300};
 constexpr duration first_backoff = std::chrono::milliseconds{100};
 constexpr duration longest_backoff = std::chrono::seconds{30};
+constexpr duration interrupt_again = std::chrono::milliseconds{500};
+constexpr duration give_way = std::chrono::milliseconds{10}; // with what others changed
+constexpr std::size_t gathered_bytes_max = std::size_t{1} << 20U;
+constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell that was given up
 
 [[nodiscard]] std::string text_of(json::value const* value) {
     return value != nullptr && value->is_string() ? std::string{value->get_string()} : std::string{};
@@ -115,6 +119,17 @@ void note_count(notebook::state_delta& delta, std::uint64_t count) {
             .content = json::serialize(content)};
 }
 
+/// What CUDA_VISIBLE_DEVICES is to name.
+[[nodiscard]] json::array names_of(gpu::device_mask devices, std::span<std::string const> names) {
+    json::array list = devices_in(devices);
+    for (json::value& each : list) {
+        if (std::size_t const d = each.to_number<std::size_t>(); d < names.size()) {
+            each = names[d];
+        }
+    }
+    return list;
+}
+
 [[nodiscard]] cell_status status_of(std::string const& word) {
     return word == "ok" ? cell_status::ok : word == "aborted" ? cell_status::aborted : cell_status::error;
 }
@@ -122,7 +137,8 @@ void note_count(notebook::state_delta& delta, std::uint64_t count) {
 } // namespace
 
 hosted_kernel::hosted_kernel(notebook::replica_id self, surroundings around)
-    : around_{std::move(around)}, replica_{self} {
+    : around_{std::move(around)}, replica_{self, {.start = around_.start}},
+      install_soon_{*around_.loop, [this] { install_gathered(); }} {
     start_interpreter();
 }
 
@@ -135,9 +151,9 @@ hosted_kernel::~hosted_kernel() {
 void hosted_kernel::start_interpreter() {
     start_at_ = never;
     started_ = raft_asio::event_loop::now();
-    auto made =
-        around_.interpreters->take([this](channel where, jupyter_message message) { hear(where, std::move(message)); },
-                                   [this](int status) { ended(status); });
+    auto made = around_.interpreters->take(
+        around_.user, [this](channel where, jupyter_message message) { hear(where, std::move(message)); },
+        [this](int status) { ended(status); });
     if (!made) {
         around_.complain(made.error().message);
         start_at_ = saturating_add(started_, longest_backoff);
@@ -149,6 +165,7 @@ void hosted_kernel::start_interpreter() {
 
 void hosted_kernel::ended(int status) {
     ready_ = false;
+    given_up_.clear();
     auto const now = raft_asio::event_loop::now();
     std::string const how =
         status > 128 ? "by signal " + std::to_string(status - 128) : "with status " + std::to_string(status);
@@ -178,9 +195,9 @@ void hosted_kernel::fail_cell(std::string const& what) {
     std::string const& parent = running_->request.header;
     json::object content{{"ename", "InterpreterDied"}, {"evalue", what}, {"traceback", {"InterpreterDied: " + what}}};
     if (!running_->begun) { // or what it said of it died with it
-        around_.tell(message_heard{channel::iopub, broadcast("status", parent, {{"execution_state", "busy"}})});
+        say_of_cell(channel::iopub, broadcast("status", parent, {{"execution_state", "busy"}}));
     }
-    around_.tell(message_heard{channel::iopub, broadcast("error", parent, content)});
+    say_of_cell(channel::iopub, broadcast("error", parent, content));
     content["status"] = "error";
     content["execution_count"] = count;
     content["user_expressions"] = json::object{};
@@ -218,26 +235,45 @@ void hosted_kernel::hear(channel where, jupyter_message message) {
         }
         return;
     }
-    if (running_ && parent.id == running_->id && !running_->reply && where == channel::shell) {
-        cell_ended(std::move(message));
-        return;
-    }
-    bool const of_cell = where == channel::shell && parent.type == "execute_request"; // given up: the log knows better
-    if (!of_cell && !parent.type.starts_with("hpcsched_")) {
+    bool const ends_cell = where == channel::shell && parent.type == "execute_request";
+    given_up* const gone = ending();
+    if (ends_cell && gone != nullptr && gone->id == parent.id) { // the log knows better
+        gone->reply_due = false;
+        if (running_ && !running_->is_sent) {
+            send_cell();
+        }
+    } else if (running_ && parent.id == running_->id) {
+        if (ends_cell && !running_->reply) {
+            cell_ended(std::move(message));
+        } else if (!ends_cell) {
+            say_of_cell(where, std::move(message));
+        }
+    } else if (!ends_cell && !parent.type.starts_with("hpcsched_") && !is_of_given_up(parent.id)) {
         around_.tell(message_heard{where, std::move(message)});
     }
 }
 
 void hosted_kernel::hear_output(jupyter_message message) {
     auto const parent = read_header(message.parent_header);
-    bool const discarded = std::ranges::find(discarded_, parent.id) != discarded_.end();
-    if (parent.id.empty() || parent.type.starts_with("hpcsched_") || discarded) {
-        return; // of this program's own doing, or undone
+    if (parent.id.empty() || parent.type.starts_with("hpcsched_")) {
+        return; // of this program's own doing
     }
-    bool const of_cell = running_ && parent.id == running_->id;
-    std::string const state = of_cell && read_header(message.header).type == "status"
+    std::string const state = read_header(message.header).type == "status"
                                   ? text_of(parse_object(message.content), "execution_state")
                                   : std::string{};
+    auto const gone =
+        std::ranges::find_if(given_up_, [&](given_up const& g) { return g.idle_due && g.id == parent.id; });
+    if (gone != given_up_.end()) {
+        gone->begun = true;
+        gone->idle_due = state != "idle";
+        return;
+    }
+    if (!running_ || parent.id != running_->id) {
+        if (!is_of_given_up(parent.id)) {
+            around_.tell(message_heard{channel::iopub, std::move(message)});
+        }
+        return;
+    }
     if (state == "busy") {
         running_->begun = true;
     } else if (state == "idle") {
@@ -245,9 +281,68 @@ void hosted_kernel::hear_output(jupyter_message message) {
             running_->idle = std::move(message);
             return;
         }
+        around_.tell(message_heard{channel::iopub, std::move(message)});
         running_.reset();
+        return;
     }
-    around_.tell(message_heard{channel::iopub, std::move(message)});
+    say_of_cell(channel::iopub, std::move(message));
+}
+
+// What of the cell that runs is for the clients, once the log has decided on it.
+void hosted_kernel::say_of_cell(channel where, jupyter_message message) {
+    if (running_->shown) {
+        around_.tell(message_heard{where, std::move(message)});
+    } else {
+        running_->withheld.emplace_back(where, std::move(message));
+    }
+}
+
+bool hosted_kernel::is_of_given_up(std::string const& id) const {
+    return std::ranges::find(given_up_, id, &given_up::id) != given_up_.end();
+}
+
+// Of what was given up, what the interpreter is still at, or comes to next.
+hosted_kernel::given_up* hosted_kernel::ending() noexcept {
+    auto const at = std::ranges::find(given_up_, true, &given_up::reply_due);
+    return at == given_up_.end() ? nullptr : &*at;
+}
+
+void hosted_kernel::give_up() {
+    if (interpreter_ && running_->is_sent) {
+        constexpr std::size_t remembered = 16;
+        given_up_.push_back({.id = running_->id,
+                             .reply_due = !running_->reply,
+                             .idle_due = !running_->idle,
+                             .begun = running_->begun,
+                             .since = raft_asio::event_loop::now()});
+        if (given_up_.size() > remembered) {
+            given_up_.pop_front();
+        }
+    }
+    running_.reset();
+    hurry_up(raft_asio::event_loop::now());
+}
+
+// What is given up is interrupted until it ends: a signal may come before the cell's own code, or be caught there.
+// Until then nothing is sent that a signal could hit in its place. What does not end takes its interpreter with it.
+void hosted_kernel::hurry_up(time_point now) {
+    given_up* const gone = ending();
+    if (gone == nullptr || !interpreter_) {
+        return;
+    }
+    if (now - gone->since > longest_farewell) {
+        around_.complain("a cell that was given up does not end: its interpreter is started again from the log");
+        given_up_.clear();
+        ready_ = false;
+        interpreter_.reset();
+        start_interpreter();
+        if (running_) {
+            send_cell();
+        }
+    } else if (gone->begun && now - gone->interrupted >= interrupt_again) {
+        gone->interrupted = now;
+        interpreter_->interrupt();
+    }
 }
 
 void hosted_kernel::cell_ended(jupyter_message reply) {
@@ -286,13 +381,15 @@ void hosted_kernel::applied(std::span<std::byte const> command, notebook::entry_
 
 void hosted_kernel::restored() {
     around_.loop->post([this, alive = alive_] {
-        if (*alive && interpreter_) {
-            install_all();
+        if (*alive) {
+            replica_.handle(notebook::log_replaced{}, *around_.log(), raft_asio::event_loop::now(), commands_);
+            carry_out_soon();
         }
     });
 }
 
 void hosted_kernel::tick(time_point now) {
+    hurry_up(now);
     if (!interpreter_ && start_at_ <= now) {
         start_interpreter();
     }
@@ -338,7 +435,9 @@ void hosted_kernel::carry_out(notebook::execute_cell const& c) {
     running_ = running_cell{.attempt = c.attempt, .request = at->second.message};
     running_->id = read_header(running_->request.header).id;
     json::object metadata = parse_object(running_->request.metadata);
-    metadata["hpcsched"] = json::object{{"devices", devices_in(at->second.devices)}};
+    // With the attempt: an interpreter that is sent the same bytes once more takes them for a replay.
+    metadata["hpcsched"] =
+        json::object{{"devices", names_of(at->second.devices, around_.device_names)}, {"attempt", c.attempt.number}};
     running_->sent = running_->request;
     running_->sent.metadata = json::serialize(metadata);
     // What waits for a cell that failed waits at the proxy, which aborts it. Here the next cell may be one that another
@@ -350,12 +449,25 @@ void hosted_kernel::carry_out(notebook::execute_cell const& c) {
     send_cell();
 }
 
+void hosted_kernel::carry_out(notebook::show_outputs const& c) {
+    if (running_ && running_->attempt == c.attempt) {
+        running_->shown = true;
+        for (auto& [where, message] : std::exchange(running_->withheld, {})) {
+            around_.tell(message_heard{where, std::move(message)});
+        }
+    }
+}
+
 void hosted_kernel::send_cell() {
     if (!interpreter_) {
         start_interpreter();
     }
+    if (ending() != nullptr) {
+        return; // when that has ended
+    }
     if (interpreter_) {
-        interpreter_->send(channel::shell, running_->sent);
+        running_->is_sent = true;
+        send(channel::shell, running_->sent);
     } else {
         fail_cell("the interpreter cannot be started");
     }
@@ -376,29 +488,53 @@ void hosted_kernel::carry_out(notebook::release_reply const& c) {
 
 void hosted_kernel::carry_out(notebook::discard_changes const& c) {
     if (running_ && running_->attempt == c.attempt) {
-        if (!running_->reply && interpreter_) {
-            interpreter_->interrupt(); // what it still does is for nothing
-        }
-        constexpr std::size_t remembered = 16;
-        discarded_.push_back(running_->id);
-        if (discarded_.size() > remembered) {
-            discarded_.pop_front();
-        }
-        running_.reset();
+        give_up();
     }
     install_all();
 }
 
+void hosted_kernel::carry_out(notebook::install_log const& /*c*/) {
+    answer_waiting();
+    install_all();
+}
+
 void hosted_kernel::carry_out(notebook::install_delta const& c) {
+    answer_waiting();
     if (c.attempt.cell <= installed_ || !interpreter_) {
         return;
     }
     installed_ = c.attempt.cell;
-    std::vector<std::pair<std::string_view, stored_value const*>> changed;
+    gathered_.push_back(c.delta);
     for (auto const& [name, value] : c.delta.changed) {
-        changed.emplace_back(name, &value);
+        auto const* const bytes = std::get_if<byte_buffer>(&value);
+        gathered_bytes_ += name.size() + (bytes == nullptr ? 0 : bytes->size());
     }
-    install(changed, c.delta.removed, false);
+    if (gathered_bytes_ > gathered_bytes_max) {
+        install_gathered();
+    } else if (gathered_.size() == 1) {
+        install_soon_.once(give_way);
+    }
+}
+
+// What other replicas' cells changed is of no hurry: whoever has just got the reply goes first.
+void hosted_kernel::install_gathered() {
+    gathered_bytes_ = 0;
+    for (notebook::state_delta const& delta : std::exchange(gathered_, {})) {
+        if (!interpreter_) {
+            return; // the next one begins with all of the log
+        }
+        std::vector<std::pair<std::string_view, stored_value const*>> changed;
+        for (auto const& [name, value] : delta.changed) {
+            changed.emplace_back(name, &value);
+        }
+        install(changed, delta.removed, false);
+    }
+}
+
+// All that an interpreter is asked is asked of one that is up to the log.
+void hosted_kernel::send(channel where, jupyter_message const& message) {
+    install_gathered();
+    interpreter_->send(where, message);
 }
 
 // Brings an interpreter to what the log holds, whatever it had before.
@@ -408,6 +544,8 @@ void hosted_kernel::install_all() {
         return;
     }
     installed_ = log->last_done().cell;
+    gathered_.clear();
+    gathered_bytes_ = 0;
     std::vector<std::pair<std::string_view, stored_value const*>> all;
     for (auto const& [name, value] : log->names()) {
         all.emplace_back(name, &value);
@@ -460,6 +598,17 @@ void hosted_kernel::ask(cell_asked request) {
     carry_out_soon();
 }
 
+// This host was asked for a cell that an earlier attempt has ended after all: its end was on the way when its host was
+// lost.
+void hosted_kernel::answer_waiting() {
+    cell_attempt const over = around_.log()->last_done();
+    for (auto at = requests_.begin(); at != requests_.end() && at->first.cell <= over.cell; at = requests_.erase(at)) {
+        if (at->first > over) {
+            answer_from_log(at->second);
+        }
+    }
+}
+
 // The reply was lost on its way, and not what the cell made.
 void hosted_kernel::answer_from_log(cell_asked const& request) {
     auto const& names = around_.log()->names();
@@ -492,7 +641,7 @@ void hosted_kernel::pass(channel where, jupyter_message const& message) {
                                     .content = R"({"status": "ok"})"}});
         return;
     }
-    interpreter_->send(where, message);
+    send(where, message);
 }
 
 } // namespace hpcsched::notebook_host

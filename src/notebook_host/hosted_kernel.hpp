@@ -12,6 +12,7 @@
 
 #include "host_protocol.hpp"
 #include "interpreter_pool.hpp"
+#include "timer.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -39,7 +40,10 @@ class hosted_kernel {
     struct surroundings {
         raft_asio::event_loop* loop = nullptr;
         interpreter_pool* interpreters = nullptr;
-        std::string store{}; ///< of this kernel's large values
+        std::string store{};                         ///< of this kernel's large values
+        std::string user{};                          ///< whose interpreter; empty: of this process's user
+        std::span<std::string const> device_names{}; ///< as `kernel_host_config` has them
+        notebook::start_after start = notebook::start_after::request;
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};
@@ -76,9 +80,22 @@ class hosted_kernel {
         std::optional<jupyter_message> reply{};
         std::optional<jupyter_message> idle{}; // is told after the reply
         jupyter_message sent{};                // to the interpreter
-        bool begun = false;                    // it says that it is busy with it
+        bool is_sent = false;
+        bool begun = false; // it says that it is busy with it
         std::uint32_t restarts = 0;
         bool released = false;
+        bool shown = false;                                          // the log has decided on it
+        std::vector<std::pair<channel, jupyter_message>> withheld{}; // what it said before
+    };
+    // An execution that was given up: what the interpreter says of it is for nobody. It executes one after the other,
+    // so what it says of a request of the same id after the end of this one is of another attempt.
+    struct given_up {
+        std::string id; // of the request
+        bool reply_due = false;
+        bool idle_due = false;
+        bool begun = false;
+        time_point since{};
+        time_point interrupted{};
     };
 
     void start_interpreter();
@@ -87,17 +104,27 @@ class hosted_kernel {
     void ended(int status);
     void fail_cell(std::string const& what);
     void cell_ended(jupyter_message reply);
+    void say_of_cell(channel where, jupyter_message message);
+    [[nodiscard]] bool is_of_given_up(std::string const& id) const;
+    [[nodiscard]] given_up* ending() noexcept;
+    void give_up();
+    void hurry_up(time_point now);
     void send_cell();
     void carry_out_soon();
     void carry_out();
     void carry_out(notebook::propose_entry const& c);
     void carry_out(notebook::execute_cell const& c);
+    void carry_out(notebook::show_outputs const& c);
     void carry_out(notebook::release_reply const& c);
     void carry_out(notebook::install_delta const& c);
     void carry_out(notebook::discard_changes const& c);
+    void carry_out(notebook::install_log const& c);
+    void answer_waiting();
     template <class Other>
     void carry_out(Other const& /*needs nothing here*/) {}
     void install_all();
+    void install_gathered();
+    void send(channel where, jupyter_message const& message);
     void install(std::vector<std::pair<std::string_view, notebook::stored_value const*>> const& changed,
                  std::vector<std::string> const& removed, bool replace);
     void answer_from_log(cell_asked const& request);
@@ -112,7 +139,10 @@ class hosted_kernel {
     notebook::cell_number installed_ = 0; // the interpreter has all changes up to this cell
     std::map<notebook::cell_attempt, cell_asked> requests_;
     std::optional<running_cell> running_;
-    std::deque<std::string> discarded_; // ids of requests: what is still said of those is for nobody
+    std::deque<notebook::state_delta> gathered_; // to be installed, in this order
+    std::size_t gathered_bytes_ = 0;
+    timer install_soon_;
+    std::deque<given_up> given_up_; // the last of them
     buffer<notebook::replica_command> commands_;
     std::vector<byte_buffer> offered_; // and not seen in the log yet
     time_point offered_at_{};

@@ -17,10 +17,10 @@ constexpr std::array all_channels{channel::iopub, channel::control, channel::she
 result<std::unique_ptr<interpreter>> interpreter::start(raft_asio::event_loop& loop, zmq::context_t& context,
                                                         std::vector<std::string> const& words,
                                                         std::span<std::pair<std::string, std::string> const> files,
-                                                        on_message heard, on_end ended) {
+                                                        on_message heard, on_end ended, user_identity const* as) {
     sigset_t none{};
     sigemptyset(&none);
-    auto child = child_kernel::start(words, none, files);
+    auto child = child_kernel::start(words, none, files, as);
     if (!child) {
         return child.error();
     }

@@ -24,11 +24,12 @@ class interpreter {
     using on_message = std::function<void(channel, jupyter_message)>;
     using on_end = std::function<void(int status)>;
 
-    /// \param words, files  as for `child_kernel::start`
+    /// \param words, files, as  as for `child_kernel::start`
     /// \error the process cannot be started
     [[nodiscard]] static result<std::unique_ptr<interpreter>>
     start(raft_asio::event_loop& loop, zmq::context_t& context, std::vector<std::string> const& words,
-          std::span<std::pair<std::string, std::string> const> files, on_message heard, on_end ended);
+          std::span<std::pair<std::string, std::string> const> files, on_message heard, on_end ended,
+          user_identity const* as = nullptr);
 
     /// From now on these are told.
     void listen(on_message heard, on_end ended) {

@@ -9,7 +9,9 @@
 #include "hosted_kernel.hpp"
 #include "status_page.hpp"
 #include "store_keeper.hpp"
-#include <sys/timerfd.h>
+#include "timer.hpp"
+#include "user_identity.hpp"
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,33 +34,6 @@ using host_node = raft_asio::node<host_machine>;
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
 
-/// Calls every so often.
-class ticker {
-  public:
-    ticker(event_loop& loop, duration every, std::function<void()> call)
-        : loop_{loop}, descriptor_{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)} {
-        auto const nanoseconds = every.count() % 1'000'000'000;
-        itimerspec const times{{every.count() / 1'000'000'000, nanoseconds}, {0, 1}};
-        ::timerfd_settime(descriptor_, 0, &times, nullptr);
-        loop_.watch(descriptor_, [this, call = std::move(call)] {
-            std::uint64_t expired = 0;
-            if (::read(descriptor_, &expired, sizeof expired) == sizeof expired) {
-                call();
-            }
-        });
-    }
-    ticker(ticker const&) = delete;
-    ticker& operator=(ticker const&) = delete;
-    ~ticker() {
-        loop_.unwatch(descriptor_);
-        ::close(descriptor_);
-    }
-
-  private:
-    event_loop& loop_;
-    int descriptor_;
-};
-
 } // namespace
 
 class kernel_host::state {
@@ -66,7 +41,7 @@ class kernel_host::state {
     state(event_loop& loop, kernel_host_config config, std::unique_ptr<host_node> node)
         : loop_{loop}, config_{std::move(config)}, interpreters_{loop, sockets_, config_.interpreter, config_.warm,
                                                                  [this](std::string const& what) { say(what); }},
-          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, tick, [this] { on_tick(); }},
+          node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, [this] { on_tick(); }},
           stores_{config_.store_age, [this](std::string const& what) { loop_.post([this, what] { say(what); }); }} {
         node_->network().set_on_log([this](std::string line) { say(line); });
         node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
@@ -75,6 +50,12 @@ class kernel_host::state {
         node_->set_on_restored([this](raft::group_id group) { restored(group); });
         node_->set_on_host_request(
             [this](host_node::client_token from, raft_asio::request const& r) { take(from, r); });
+        if (config_.users.of == kernel_users::kind::of_certificate) {
+            node_->set_guard(
+                [this](host_node::client_token from, raft_asio::request const& r) { return objection(from, r); });
+        }
+        expect_users({});
+        ticker_.every(tick);
         reconcile_soon();
     }
 
@@ -129,6 +110,117 @@ class kernel_host::state {
     [[nodiscard]] bool leads(raft::group_id group) {
         auto const* const s = node_->server(group);
         return s != nullptr && s->replica().role() == raft::role::leader;
+    }
+
+    // --- whose kernels they are -----------------------------------------------------------------------------------
+
+    [[nodiscard]] bool carries(host_node::client_token client, std::string const& name) {
+        return node_->network().carries(client, name);
+    }
+
+    // Why a client may not ask for this; empty: it may. Every node of the cluster, and no client, writes to the logs of
+    // kernels: what is in them, interpreters load.
+    [[nodiscard]] std::string objection(host_node::client_token from, raft_asio::request const& r) {
+        using raft_asio::request_kind;
+        if (r.kind == request_kind::host) {
+            return objection_to_host_request(from, r);
+        }
+        if (r.kind == request_kind::status || r.kind == request_kind::members) {
+            return {};
+        }
+        bool const may_be =
+            r.kind == request_kind::command || r.kind == request_kind::query || r.kind == request_kind::open_session;
+        if (r.group != cluster_group || !may_be) {
+            return "that is the hosts' own business";
+        }
+        if (r.kind != request_kind::command) {
+            return {};
+        }
+        auto const subject = cluster_machine::subject_of(r.payload);
+        using of = notebook::command_subject::of;
+        if (!subject || subject->what == of::cluster) {
+            return "that is the hosts' own business";
+        }
+        return subject->what == of::kernel ? objection_to_kernel(from, subject->serial)
+                                           : objection_to_owner(from, subject->owner);
+    }
+
+    [[nodiscard]] std::string objection_to_owner(host_node::client_token from, std::string const& owner) {
+        if (owner.empty() || !carries(from, owner)) {
+            return "a kernel for '" + owner + "' is for who has a certificate that carries the DNS name '" + owner +
+                   "'; this one does not";
+        }
+        auto const identity = user_identity::find(owner);
+        if (!identity) {
+            return identity.error().message + ": kernels run as the user whom the client's certificate names";
+        }
+        return identity->user == 0 ? "no kernel runs as root: use a certificate with another user's name" : "";
+    }
+
+    [[nodiscard]] std::string objection_to_kernel(host_node::client_token from, std::uint64_t serial) {
+        std::string const* const owner = owner_of(serial);
+        bool const is_owners = owner != nullptr && !owner->empty() && carries(from, *owner);
+        return owner == nullptr || is_owners ? std::string{} : "that kernel is another user's";
+    }
+
+    [[nodiscard]] std::string objection_to_host_request(host_node::client_token from, raft_asio::request const& r) {
+        auto const request = decode_host_request(r.payload);
+        if (!request || std::holds_alternative<status_asked>(*request)) {
+            return {}; // `take` refuses what is none
+        }
+        if (std::holds_alternative<drain_asked>(*request)) {
+            return carries(from, kernel_users::operator_name)
+                       ? std::string{}
+                       : std::string{"that is for who has a certificate that carries the DNS name '"} +
+                             kernel_users::operator_name + "'";
+        }
+        std::uint64_t const serial = std::visit(
+            [](auto const& what) -> std::uint64_t {
+                if constexpr (requires { what.kernel; }) {
+                    return what.kernel;
+                } else {
+                    return 0;
+                }
+            },
+            *request);
+        // One that this host has not heard of yet, or that is over: nobody's yet. The client asks again.
+        return owner_of(serial) == nullptr ? "no kernel of that number is open" : objection_to_kernel(from, serial);
+    }
+
+    [[nodiscard]] std::string const* owner_of(std::uint64_t serial) {
+        cluster_machine const* const c = cluster();
+        if (c == nullptr) {
+            return nullptr;
+        }
+        for (auto const& [name, id] : c->open_kernels()) {
+            if (c->kernel(id).serial == serial) {
+                return &c->kernel(id).owner;
+            }
+        }
+        return nullptr;
+    }
+
+    // Empty: as this process.
+    [[nodiscard]] std::string user_for(std::string const& owner) const {
+        switch (config_.users.of) {
+        case kernel_users::kind::named:
+            return config_.users.name;
+        case kernel_users::kind::of_certificate:
+            return owner;
+        default:
+            return {};
+        }
+    }
+
+    // Interpreters are started ahead for who has a kernel here; and where all are one's, for that one.
+    void expect_users(std::set<std::string> owners) {
+        std::set<std::string> users;
+        if (config_.users.of != kernel_users::kind::of_certificate) {
+            users.insert(user_for({}));
+        } else {
+            users = std::move(owners);
+        }
+        interpreters_.expect(std::move(users));
     }
 
     // --- the log's news ---------------------------------------------------------------------------------------------
@@ -260,6 +352,7 @@ class kernel_host::state {
             return;
         }
         std::set<std::uint64_t> open;
+        std::set<std::string> owners;
         auto const states = c->state().kernels();
         for (std::uint32_t i = 0; i < states.size(); ++i) {
             if (!states[i].open) {
@@ -269,7 +362,10 @@ class kernel_host::state {
             open.insert(record.serial);
             bool const is_here = states[i].lives_on(host_of(self_));
             if (is_here && !record.founders.empty()) {
-                host(record.serial, record.name, record.founders);
+                host(record.serial, record.name, record.founders, record.owner);
+            }
+            if (is_here) {
+                owners.insert(record.owner);
             }
             auto const at = kernels_.find(record.serial);
             if (at == kernels_.end()) {
@@ -301,6 +397,7 @@ class kernel_host::state {
             at = kernels_.erase(at);
         }
         remove_closed(open, c->last_serial());
+        expect_users(std::move(owners));
     }
 
     // By whoever leads the kernel's log, which knows all that is pointed to.
@@ -327,13 +424,29 @@ class kernel_host::state {
         }
     }
 
-    void host(std::uint64_t serial, std::string const& name, std::vector<gpu::host_id> const& founders) {
+    // The folder of a kernel's large values, its user's own.
+    void prepare_store(std::string const& store, std::string const& user) {
+        if (user.empty() || store.empty() || store.starts_with("redis")) {
+            return;
+        }
+        auto const identity = user_identity::find(user);
+        if (!identity) {
+            return; // which is said where its interpreter is started
+        }
+        if (::mkdir(store.c_str(), 0700) == 0 && ::chown(store.c_str(), identity->user, identity->group) != 0) {
+            say("cannot give the store '" + store + "' to " + user);
+        }
+    }
+
+    void host(std::uint64_t serial, std::string const& name, std::vector<gpu::host_id> const& founders,
+              std::string const& owner) {
         kernel_here& here = kernels_[serial];
         if (here.kernel) {
             return;
         }
         here.store = store_of_kernel(config_.store, name);
         here.collected = event_loop::now();
+        prepare_store(here.store, user_for(owner));
         std::vector<raft::node_id> nodes;
         for (gpu::host_id const h : founders) {
             nodes.push_back(node_of(h));
@@ -351,6 +464,9 @@ class kernel_host::state {
                 .loop = &loop_,
                 .interpreters = &interpreters_,
                 .store = here.store,
+                .user = user_for(owner),
+                .device_names = config_.device_names,
+                .start = config_.start,
                 .offer = [this, serial](
                              std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
                 .log = [this, serial] { return log_of(serial); },
@@ -545,6 +661,9 @@ class kernel_host::state {
     [[nodiscard]] json::object status_of(cluster_machine const& c, std::string const& name, notebook::kernel_id id) {
         auto const view = c.view(id);
         json::object kernel{{"name", name}, {"serial", view.serial}, {"gpus", view.gpus}, {"replicas", json::array{}}};
+        if (std::string const& owner = c.kernel(id).owner; !owner.empty()) {
+            kernel["owner"] = owner;
+        }
         for (notebook::replica const& r : view.replicas) {
             kernel["replicas"].as_array().push_back({{"host", r.host.value}, {"ready", r.ready}});
         }
@@ -594,7 +713,7 @@ class kernel_host::state {
     interpreter_pool interpreters_;
     std::unique_ptr<host_node> node_;
     raft::node_id self_;
-    ticker ticker_;
+    timer ticker_;
     std::map<std::uint64_t, kernel_here> kernels_; // by serial number: those that live here, or have proxies attached
     time_point leader_since_{};
     time_point join_asked_{};
@@ -632,6 +751,9 @@ result<std::unique_ptr<kernel_host>> kernel_host::open(event_loop& loop, kernel_
     std::vector<raft::node_id> founders;
     for (raft_asio::peer const& p : config.network.peers) {
         founders.push_back(p.id);
+    }
+    if (auto const possible = check(config.users, config.network.tls); !possible) {
+        return possible.error();
     }
     if (auto const opened = (*made)->open_group(cluster_group, founders); !opened) {
         return opened.error();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/notebook_host/certificates.hpp>
 #include <hpcsched/notebook_host/replicated_proxy.hpp>
 
 #include <boost/json.hpp>
@@ -20,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -66,6 +68,10 @@ constexpr duration farewell = std::chrono::seconds{2};
     return gpus;
 }
 
+[[nodiscard]] std::string words_in(std::span<std::byte const> bytes) {
+    return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; // NOLINT(*-reinterpret-cast): bytes
+}
+
 [[nodiscard]] jupyter_message answer_to(jupyter_message const& request, std::string_view type,
                                         json::object const& content) {
     return {.identities = request.identities,
@@ -99,7 +105,7 @@ class proxy {
         }
         cluster_.emplace(std::move(*cluster));
         byte_buffer command;
-        cluster_machine::open_kernel(name_, config_.gpus, wall_clock(), command);
+        cluster_machine::open_kernel(name_, config_.gpus, wall_clock(), command, config_.owner);
         command_cluster(command, [this](cluster_machine::answer const& a) {
             using outcome = notebook::scheduler_outcome;
             if (a.outcome != outcome::done && a.outcome != outcome::repeated) {
@@ -165,6 +171,8 @@ class proxy {
                          patience, [this, done = std::move(done)](result<response> const& r) {
                              if (!r) {
                                  fail("the cluster does not answer: " + r.error().message);
+                             } else if (r->status == response_status::refused) {
+                                 fail("the cluster refuses: " + words_in(r->payload));
                              } else if (done) {
                                  done(cluster_machine::decode(r->payload));
                              }
@@ -254,10 +262,10 @@ class proxy {
                 }
                 return;
             }
-            if (r) { // the kernel is closed
+            if (r && r->status != response_status::refused) { // the kernel is closed
                 return;
             }
-            lost(id);
+            lost(id); // or the host has not heard of the kernel yet
             after(ask_again, [this, id] {
                 if (links_.contains(id)) {
                     attach(id);
@@ -607,6 +615,13 @@ result<replicated_proxy_summary> run_replicated_proxy(replicated_proxy_config co
     auto signer = message_signer::make(config.front.key, config.front.signature_scheme);
     if (!signer) {
         return signer.error();
+    }
+    if (config.owner.empty() && !config.cluster.tls.empty()) {
+        auto owner = name_in_certificate(config.cluster.tls.certificate);
+        if (!owner) {
+            return owner.error();
+        }
+        config.owner = std::move(*owner);
     }
     try {
         auto made = std::make_unique<proxy>(config, std::move(*signer));

@@ -137,13 +137,26 @@ void network::state::take_requests(session& s, std::span<std::byte const> body) 
     }
 }
 
-void network::state::reply(client_token client, response const& r) {
+bool network::state::is_there(client_token client) const {
     auto const at = static_cast<std::size_t>(client & 0xffffffffU);
-    if (at >= clients_.size() || clients_[at]->generation != client >> 32U || !clients_[at]->session ||
-        clients_[at]->session->closed()) {
+    return at < clients_.size() && clients_[at]->generation == client >> 32U && clients_[at]->session &&
+           !clients_[at]->session->closed();
+}
+
+bool network::state::carries(client_token client, std::string const& name) const {
+    if (!is_there(client)) {
+        return false;
+    }
+    session const& s = *clients_[client & 0xffffffffU]->session;
+    return s.encrypted() && s.carries(name);
+}
+
+void network::state::reply(client_token client, response const& r) {
+    if (!is_there(client)) {
         ++counts_.responses_dropped;
         return;
     }
+    auto const at = static_cast<std::size_t>(client & 0xffffffffU);
     client_place& place = *clients_[at];
     response told = r;
     if (told.leader_address.empty() && told.leader != raft::no_node) {
@@ -242,6 +255,10 @@ bool network::connected(raft::node_id peer) const noexcept {
 std::size_t network::queued(raft::node_id peer) const noexcept {
     return state_->queued(peer);
 }
+bool network::carries(client_token client, std::string const& name) const {
+    return state_->carries(client, name);
+}
+
 void network::reply(client_token client, response const& r) {
     state_->reply(client, r);
 }

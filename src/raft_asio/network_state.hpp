@@ -36,6 +36,8 @@ class network::state {
     [[nodiscard]] result<void> set_peers(std::vector<peer> peers);
     void send(raft::group_id group, raft::message const& m);
     void reply(client_token client, response const& r);
+    [[nodiscard]] bool is_there(client_token client) const;
+    [[nodiscard]] bool carries(client_token client, std::string const& name) const;
     void flush();
 
     [[nodiscard]] bool connected(raft::node_id peer) const noexcept;

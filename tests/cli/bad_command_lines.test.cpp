@@ -29,7 +29,8 @@ std::string all_presets() {
 
 std::string const presets = all_presets();
 std::string const all_commands = "simulate, " + std::string{HPCSCHED_HAS_LIVE ? "run, attach, top, " : ""} +
-                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, notebook, predict, raft, " +
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve, " : "") + "workload, notebook, " +
+                                 (HPCSCHED_HAS_GPU_CUDA ? "gpu, " : "") + "predict, raft, " +
                                  (HPCSCHED_HAS_FUSE_TORCH ? "fuse, " : "") + "policies, completion";
 
 void check_all(std::vector<bad_command_line> const& table) {

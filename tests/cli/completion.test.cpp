@@ -36,7 +36,8 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
     };
     for (step const& s : std::vector<step>{
              {"hpcsched ''", "simulate " + std::string{HPCSCHED_HAS_LIVE ? "run attach top " : ""} +
-                                 (HPCSCHED_HAS_FAAS_HOST ? "serve " : "") + "workload notebook predict raft " +
+                                 (HPCSCHED_HAS_FAAS_HOST ? "serve " : "") + "workload notebook " +
+                                 (HPCSCHED_HAS_GPU_CUDA ? "gpu " : "") + "predict raft " +
                                  (HPCSCHED_HAS_FUSE_TORCH ? "fuse " : "") + "policies completion"},
              {"hpcsched si", "simulate"},
              {"hpcsched --v", "--version"},

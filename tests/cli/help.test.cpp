@@ -33,8 +33,15 @@ TEST_CASE("help: every command explains itself, within 120 columns, on standard 
         commands.push_back({"serve"});
     }
     if (HPCSCHED_HAS_NOTEBOOK_HOST) {
-        commands.push_back({"notebook", "install"});
-        commands.push_back({"notebook", "kernel"});
+        for (char const* const name : {"install", "kernel", "serve", "status", "drain", "certificates"}) {
+            commands.push_back({"notebook", name});
+        }
+    }
+    if (HPCSCHED_HAS_GPU_CUDA) {
+        for (char const* const name : {"list", "check"}) {
+            commands.push_back({"gpu", name});
+        }
+        commands.push_back({"gpu"});
     }
     if (HPCSCHED_HAS_RAFT_ASIO) {
         for (char const* const name : {"serve", "kv", "bench"}) {

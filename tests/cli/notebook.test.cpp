@@ -4,11 +4,13 @@
 
 #include "program.hpp"
 #include "skip.hpp"
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::test {
@@ -138,6 +140,60 @@ TEST_CASE("notebook install: a name that is none, and a Python without ipykernel
     json::value const spec = json::parse(read_text(hpcsched / "p/share/jupyter/kernels/hpcsched/kernel.json"));
     CHECK(spec.at("argv").as_array().at(2) == "kernel");
     CHECK(spec.at("interrupt_mode") == "message");
+}
+
+TEST_CASE("notebook certificates: made once, added to later, never for nobody") {
+    if (!HPCSCHED_HAS_NOTEBOOK_HOST) {
+        HPCSCHED_SKIP("hpcsched notebook certificates is not built");
+    }
+    program p;
+    finished_program const made = p.hpcsched({"notebook", "certificates", "--out", "tls", "--nodes",
+                                              "1=127.0.0.1:7101,7=127.0.0.1:7102", "--clients", "ada, operator"});
+    CHECK(made.status == 0);
+    CHECK(made.err == "");
+    CHECK(made.out == "tls/authority.key\ntls/authority.pem\ntls/node-1.key\ntls/node-1.pem\ntls/node-7.key\n"
+                      "tls/node-7.pem\ntls/ada.key\ntls/ada.pem\ntls/operator.key\ntls/operator.pem\n");
+    finished_program const more = p.hpcsched({"notebook", "certificates", "--out", "tls", "--clients", "ada,bob"});
+    CHECK(more.out == "tls/bob.key\ntls/bob.pem\n");
+    CHECK(p.hpcsched({"notebook", "certificates", "--out", "tls", "--clients", "ada"}).out ==
+          "all of them were there: nothing was made\n");
+    std::string const who = "hpcsched notebook certificates: ";
+    CHECK(p.hpcsched({"notebook", "certificates", "--out", "tls"}).err ==
+          who + "nobody is named: give --nodes, --clients, or both\n");
+    CHECK(p.hpcsched({"notebook", "certificates", "--out", "tls", "--clients", "node-1"}).err ==
+          who + "--clients: 'node-1' would be a node's name: give it in --nodes\n");
+    finished_program const bad = p.hpcsched({"notebook", "certificates", "--out", "tls", "--clients", "a/b"});
+    CHECK(bad.status == 1);
+    CHECK(bad.err.starts_with(who + "'a/b' is no name for a certificate"));
+}
+
+TEST_CASE("notebook serve: as root it does not begin before somebody has said whose the kernels are") {
+    if (!HPCSCHED_HAS_NOTEBOOK_HOST) {
+        HPCSCHED_SKIP("hpcsched notebook serve is not built");
+    }
+    if (::geteuid() != 0) {
+        HPCSCHED_SKIP("this is not root");
+    }
+    program p;
+    std::vector<std::string> words{"notebook", "serve",         "--id",     "1",
+                                   "--nodes",  "1=127.0.0.1:1", "--listen", "127.0.0.1:0"};
+    finished_program const silent = p.hpcsched(words);
+    CHECK(silent.status == 2);
+    CHECK(silent.err == "hpcsched notebook serve: started as root, and nobody says whose the kernels are: give "
+                        "certificates (--tls-certificate ...; kernels run as the users whom clients' certificates "
+                        "name), --run-as USER for all kernels, or --run-as self to run them as root\n");
+    for (auto const& [who, why] : std::vector<std::pair<std::string, std::string>>{
+             {"certificate", "who asks for a kernel is known by certificates alone"},
+             {"no-such-user", "this system has no user 'no-such-user'"}}) {
+        auto with = words;
+        with.insert(with.end(), {"--run-as", who});
+        finished_program const ended = p.hpcsched(with);
+        CHECK(ended.status == 1);
+        CHECK(ended.err.starts_with("hpcsched notebook serve: " + why));
+    }
+    words.insert(words.end(), {"--run-as", "self", "--start", "never"});
+    CHECK(p.hpcsched(words).err ==
+          "hpcsched notebook serve: --start: 'never' is not known: give request or decision\n");
 }
 
 } // namespace hpcsched::test

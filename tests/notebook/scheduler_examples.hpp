@@ -43,9 +43,10 @@ using standing_machine = scheduler_machine<standing_cluster>;
     standing_machine::drain_host(gpu::host_id{host}, draining, now, out);
     return out;
 }
-[[nodiscard]] inline byte_buffer opens(std::string_view name, std::uint32_t gpus, time_point now = {}) {
+[[nodiscard]] inline byte_buffer opens(std::string_view name, std::uint32_t gpus, time_point now = {},
+                                       std::string_view owner = {}) {
     byte_buffer out;
-    standing_machine::open_kernel(name, gpus, now, out);
+    standing_machine::open_kernel(name, gpus, now, out, owner);
     return out;
 }
 [[nodiscard]] inline byte_buffer closes(std::uint32_t k, std::uint64_t serial, time_point now = {}) {

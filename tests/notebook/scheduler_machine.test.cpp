@@ -244,6 +244,30 @@ TEST_CASE("scheduler_machine: a kernel has the lowest number that is free, and a
     check_rules(m);
 }
 
+TEST_CASE(
+    "scheduler_machine: a kernel belongs to who opened it, over a snapshot too, and a command says whom it is of") {
+    standing_machine m = machine(3);
+    CHECK(run(m, opens("a", 1, {}, "ada")) == said{done, kernel_id{0}, 1});
+    CHECK(run(m, opens("a", 1, {}, "ada")) == said{repeated, kernel_id{0}, 1});
+    CHECK(run(m, opens("a", 1, {}, "bob")) == said{refused});
+    CHECK(run(m, opens("b", 1, {}, std::string(201, 'o'))) == said{});
+    byte_buffer saved;
+    m.save(saved);
+    standing_machine again = machine(0);
+    REQUIRE(again.restore(saved));
+    CHECK(again.kernel(kernel_id{0}).owner == "ada");
+
+    using of = command_subject::of;
+    CHECK(standing_machine::subject_of(opens("a", 1, {}, "ada")) == command_subject{of::opening, "ada"});
+    for (byte_buffer const& command : {closes(0, 7), submits(0, 7, 1, 1), finishes(0, 7, 1)}) {
+        CHECK(standing_machine::subject_of(command) == command_subject{of::kernel, {}, 7});
+    }
+    for (byte_buffer const& command : {wakes({}), readies(0, 7, 1), loses(1), drains(1)}) {
+        CHECK(standing_machine::subject_of(command) == command_subject{});
+    }
+    CHECK_FALSE(standing_machine::subject_of({}).has_value());
+}
+
 TEST_CASE("scheduler_machine: a cell is submitted once, runs, and is over once") {
     standing_machine m = machine(3);
     run(m, opens("a", 4));

@@ -26,10 +26,12 @@ class Cluster:
         self.store, self.redis = os.path.join(folder, "store"), None
         if redis:
             self.start_redis()
+        self.nodes = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(free_ports(hosts), 1))
         self.tls = tls
         if tls:
-            self.make_certificates([f"node-{i}" for i in range(1, hosts + 1)] + ["client"])
-        self.nodes = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(free_ports(hosts), 1))
+            self.make_certificates(["client", "operator", "nobody", "daemon", "root"])
+        if os.geteuid() == 0 and "--run-as" not in self.options:
+            self.options += ["--run-as", "self"]
         self.hosts = {}
         for i in range(1, hosts + 1):
             self.start(i)
@@ -46,20 +48,11 @@ class Cluster:
         assert said.startswith("host"), self.log(i)
         self.page = said.split()[-1]  # where there is one
 
-    def make_certificates(self, names):
-        """An authority of this cluster's own, and what it signed for each name."""
-        def openssl(*words):
-            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.folder)
-
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        openssl("req", "-x509", *key, "-keyout", "authority.key", "-out", "authority.pem", "-subj", "/CN=authority",
-                "-days", "2")
-        for name in names:
-            openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-            with open(os.path.join(self.folder, "extensions"), "w", encoding="ascii") as file:
-                file.write(f"subjectAltName=DNS:{name}")
-            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key",
-                    "-CAcreateserial", "-out", f"{name}.pem", "-extfile", "extensions", "-days", "2")
+    def make_certificates(self, clients):
+        """An authority of this cluster's own, and what it signed for each node and client."""
+        done = subprocess.run([self.program, "notebook", "certificates", "--out", self.folder, "--nodes", self.nodes,
+                               "--clients", ",".join(clients)], check=True, capture_output=True, text=True)
+        return done.stdout.split()
 
     def guard(self, name):
         """The options that show who somebody is."""
@@ -94,14 +87,19 @@ class Cluster:
 
     def status(self, host=None):
         """As a host sees it; None: the first that answers."""
-        nodes = self.nodes if host is None else self.nodes.split(",")[host - 1]
-        done = subprocess.run([self.program, "notebook", "status", "--nodes", nodes, "--json",
-                               *self.guard("client")], check=True, capture_output=True)
-        return json.loads(done.stdout)
+        told = self.ask("status", "--json", host=host)
+        assert told.returncode == 0, told
+        return json.loads(told.stdout)
 
-    def install(self, *options):
-        subprocess.run([self.program, "notebook", "install", "--nodes", self.nodes, *self.guard("client"),
-                        *options], check=True, stdout=subprocess.DEVNULL)
+    def ask(self, command, *words, host=None, name="client"):
+        """What a command of somebody's came to."""
+        nodes = self.nodes if host is None else self.nodes.split(",")[host - 1]
+        return subprocess.run([self.program, "notebook", command, "--nodes", nodes, *self.guard(name), *words],
+                              capture_output=True, text=True)
+
+    def install(self, *options, client="client"):
+        subprocess.run([self.program, "notebook", "install", "--nodes", self.nodes, *self.guard(client), *options],
+                       check=True, stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         return self

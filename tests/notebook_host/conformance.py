@@ -9,6 +9,7 @@ Exits 0 where the case holds, 77 where Debian's Jupyter packages are missing, el
 """
 import json
 import os
+import pwd
 import queue
 import shutil
 import signal
@@ -382,15 +383,19 @@ def case_interpreter_killed(cluster):
         assert value(k, "x") == "1"
 
 
+def execute_on_first(cluster, k):
+    wait_until_ready(cluster, k)
+    first = host_of(cluster, where(k))
+    if first != 1:  # whoever takes over is the lowest of those that are there
+        cluster.kill(first)
+        assert host_of(cluster, where(k)) == 1
+        cluster.start(first)
+        wait_until(lambda: len(cluster.interpreters(first)) == 1)
+
+
 def case_host_paused(cluster):
     with Kernel() as k:
-        wait_until_ready(cluster, k)
-        first = host_of(cluster, where(k))
-        if first != 1:  # whoever takes over is the lowest of those that are there
-            cluster.kill(first)
-            assert host_of(cluster, where(k)) == 1
-            cluster.start(first)
-            wait_until(lambda: len(cluster.interpreters(first)) == 1)
+        execute_on_first(cluster, k)
         k.run("import os\nx = 1")
         pid = where(k)
         for target in (cluster.hosts[1].pid, pid):
@@ -408,6 +413,86 @@ def case_host_paused(cluster):
         # What the paused one did when it came back counts for nothing, in its own interpreter too.
         assert host_of(cluster, where(k)) == 1
         assert value(k, "x, sum(name.startswith('only_') for name in list(globals()))") == "(2, 1)"
+
+
+def heard_of(k, request, seconds):
+    """What iopub has of a request, until nothing comes for so long."""
+    found = []
+    while True:
+        try:
+            message = k.client.get_iopub_msg(timeout=seconds)
+        except queue.Empty:
+            return found
+        if message["parent_header"].get("msg_id") == request:
+            found.append(message["content"].get("text", message["content"].get("execution_state")))
+
+
+def case_start_before_decision(cluster):
+    begun = os.path.join(cluster.folder, "begun")
+    with Kernel() as k:
+        execute_on_first(cluster, k)
+        k.run("import os\nx = 1")
+        pid = where(k)
+        code = f"x += 1\nglobals()[f'only_{{os.getpid()}}'] = 1\nopen({begun!r}, 'a').write('x')\nprint('said', x)"
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGSTOP)  # now nothing is decided
+        request = k.client.execute(code)
+        wait_until(lambda: os.path.exists(begun))
+        assert heard_of(k, request, 0.7) == [], "what is not decided on was shown"
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGCONT)
+        assert k.reply_to(request)["status"] == "ok"
+        assert heard_of(k, request, 0.7) == ["busy", None, "said 2\n", "idle"]
+        assert os.path.getsize(begun) == 1
+
+        wait_until(lambda: all(h["up"] for h in cluster.status(1)["hosts"]))
+        wait_until_ready(cluster, k)
+        assert where(k) == pid
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGSTOP)
+        request = k.client.execute(code)
+        wait_until(lambda: os.path.getsize(begun) == 2)  # and now it loses
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGSTOP)
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGCONT)
+        assert k.reply_to(request)["status"] == "ok"
+        assert [t for t in heard_of(k, request, 0.7) if t] == ["busy", "said 3\n", "idle"]
+        assert os.path.getsize(begun) == 3
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGCONT)
+        wait_until(lambda: all(h["up"] for h in cluster.status(2)["hosts"]))
+        wait_until_ready(cluster, k)
+        second = host_of(cluster, where(k))
+        assert second != 1
+        cluster.kill(second)
+        assert host_of(cluster, where(k)) == 1
+        assert value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(3, 2)"
+
+
+def case_end_on_its_way(cluster):
+    begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
+    with Kernel() as k:
+        execute_on_first(cluster, k)
+        k.run("import os, time\nx = 1")
+        pid = where(k)
+        request = k.client.execute(f"x += 1\nopen({begun!r}, 'a').write('x')\n"
+                                   f"while not os.path.exists({go!r}): time.sleep(0.01)\nprint('said', x)")
+        wait_until(lambda: os.path.exists(begun))
+        time.sleep(0.5)  # it is decided on
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGSTOP)
+        open(go, "w").close()
+        time.sleep(0.5)  # the others have its end before them, and do not know yet
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGSTOP)
+        for i in (2, 3):
+            cluster.signal(i, signal.SIGCONT)
+        assert k.reply_to(request)["status"] == "ok"
+        assert value(k, "x") == "2"
+        assert os.path.getsize(begun) == 1, "it counts, and need not run once more"
+        for target in (cluster.hosts[1].pid, pid):
+            os.kill(target, signal.SIGCONT)
 
 
 class Relay:
@@ -449,13 +534,19 @@ class Relay:
                 pass  # it has gone already
 
 
-def case_executor_cut_off(cluster):
+def relays_before(cluster):
+    """Stand before the hosts for who is installed now: what hosts say to each other does not come through them."""
     relays = {int(i): Relay(int(port)) for i, port in
               (node.replace("127.0.0.1:", "").split("=") for node in cluster.nodes.split(","))}
     direct = cluster.nodes
     cluster.nodes = ",".join(f"{i}=127.0.0.1:{relay.port}" for i, relay in relays.items())
     cluster.install("--gpus", "8")
     cluster.nodes = direct
+    return relays
+
+
+def case_executor_cut_off(cluster):
+    relays = relays_before(cluster)
     begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
     with Kernel() as k:
         wait_until_ready(cluster, k)
@@ -478,6 +569,84 @@ def case_executor_cut_off(cluster):
         relays[second].cut_off()  # now it is the first again, or nobody
         assert host_of(cluster, where(k)) == host
         assert value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(2, 1)"
+
+
+def case_executor_asked_again(cluster):
+    relays = relays_before(cluster)
+    begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
+    with Kernel() as k:
+        wait_until_ready(cluster, k)
+        k.run("import os, time\nx = 1")
+        host = host_of(cluster, where(k))
+        for ending in ("", "except KeyboardInterrupt:\n    time.sleep(1)\n    raise\n",
+                       "except KeyboardInterrupt: pass\n"):
+            for file in (begun, go):
+                if os.path.exists(file):
+                    os.unlink(file)
+            for i in set(relays) - {host}:  # it is this host, or nobody
+                relays[i].cut_off()
+            loop = f"while not os.path.exists({go!r}): time.sleep(0.01)\n"
+            request = k.client.execute(
+                f"x += 1\nopen({begun!r}, 'a').write('x')\n" + (f"try:\n    {loop}{ending}" if ending else loop) +
+                "print('done', x)")
+            wait_until(lambda: os.path.exists(begun))
+            relays[host].cut_off()
+            time.sleep(0.3)
+            relays[host].cut = False  # it is asked once more for what it is at
+            wait_until(lambda: os.path.getsize(begun) == 2)
+            open(go, "w").close()
+            assert k.reply_to(request)["status"] == "ok"
+            shown = [t for t in heard_of(k, request, 0.7) if t]
+            assert shown[-2].startswith("done") and shown[-1] == "idle" and shown.count("idle") == 1, shown
+            for i in relays:
+                relays[i].cut = False
+        assert value(k, "x") == "4"
+
+
+def uid_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return {line.split()[1] for line in file if line.startswith(("Uid", "Gid"))}
+
+
+def refusal(cluster, client):
+    """What a proxy says that is refused."""
+    from jupyter_client.connect import write_connection_file
+    path = os.path.join(cluster.folder, "refused.json")
+    write_connection_file(path)
+    ended = subprocess.run([cluster.program, "notebook", "kernel", "-f", path, "--nodes", cluster.nodes,
+                            *cluster.guard(client)], capture_output=True, text=True, timeout=TIMEOUT)
+    os.unlink(path)
+    assert ended.returncode == 1, ended
+    return ended.stderr
+
+
+def case_users(cluster):
+    user = pwd.getpwnam("nobody")
+    cluster.install(client="nobody")
+    with Kernel() as k:
+        assert value(k, "import os; os.getuid(), os.geteuid(), os.getgid(), os.getgroups(), os.environ['USER']") == str(
+            (user.pw_uid, user.pw_uid, user.pw_gid, [user.pw_gid], "nobody"))
+        for code in ("os.setuid(0)", "open('/etc/shadow')", f"os.listdir({cluster.folder!r})",
+                     f"open({os.path.join(cluster.folder, 'authority.key')!r})"):
+            assert value(k, code)["ename"] == "PermissionError", code
+        # Those that wait for kernels to come are theirs too; until this kernel there were none.
+        wait_until(lambda: all(len(cluster.interpreters(i)) == 2 for i in cluster.hosts))
+        for pid in [p for i in cluster.hosts for p in cluster.interpreters(i)]:
+            assert uid_of(pid) == {str(user.pw_uid), str(user.pw_gid)}, pid
+        k.run("big = bytearray(b'x' * 3_000_000)")
+        cluster.kill(host_of(cluster, where(k)))
+        assert value(k, "len(big), big[7]") == "(3000000, 120)"
+        assert cluster.status()["kernels"][0]["owner"] == "nobody"
+
+        group = str(cluster.status()["kernels"][0]["serial"] + 1)
+        for words in (["put", "a", "b"], ["get", "a"]):  # the kernel's own log is nobody's to write, or to read
+            told = subprocess.run([cluster.program, "raft", "kv", *words, "--nodes", cluster.nodes, "--group", group,
+                                   *cluster.guard("nobody")], capture_output=True, text=True)
+            assert told.returncode == 1 and "the hosts' own business" in told.stderr, told
+        drained = cluster.ask("drain", "1", name="nobody")
+        assert drained.returncode == 1 and "'operator'" in drained.stderr, drained
+    assert "no kernel runs as root" in refusal(cluster, "root")
+    assert "no user 'client'" in refusal(cluster, "client")
 
 
 def case_gpus(cluster):
@@ -752,7 +921,8 @@ def wait_until_ready(cluster, k):
 
 OPTIONS = {"store_is_swept": ["--store-interval", "500ms", "--store-age", "1s"],
            "proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
-           "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"]}
+           "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"],
+           "users": ["--run-as", "certificate", "--warm", "1"]}
 
 
 def main():
@@ -762,12 +932,19 @@ def main():
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         case = globals()[f"case_{name}"]
         if len(sys.argv) > 3:
-            options = ["--host-timeout", "1s", "--warm", "0", *OPTIONS.get(name, [])]
+            options = ["--host-timeout", "1s", *OPTIONS.get(name, [])]
+            if "--warm" not in options:
+                options += ["--warm", "0"]
+            if name == "users":
+                if os.geteuid() != 0:
+                    print("only root can start kernels of other users")
+                    sys.exit(77)
+                os.chmod(folder, 0o711)  # the users come through it to their part of the store
             if name == "redis" and not shutil.which("redis-server"):
                 print("no Redis on this machine: apt-get install redis-server")
                 sys.exit(77)
             with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options,
-                         redis=name == "redis", tls=name == "tls") as cluster:
+                         redis=name == "redis", tls=name in ("tls", "users")) as cluster:
                 cluster.install("--gpus", "8")
                 case(cluster) if case.__code__.co_argcount else case()
         else:

@@ -14,7 +14,7 @@ from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
 MODULE = os.environ.get("HPCSCHED_KERNEL") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "notebook_host", "hpcsched_kernel.py")
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "notebook_host", "hpcsched_kernel")
 CHUNKS = os.environ.get("HPCSCHED_CHUNKS", "")  # libhpcsched_chunks.so
 WAIT = 60
 
@@ -1195,7 +1195,8 @@ def importable(name):
 
 def load_module():
     import importlib.util
-    spec = importlib.util.spec_from_file_location("hpcsched_kernel", MODULE)
+    spec = importlib.util.spec_from_file_location("hpcsched_kernel", os.path.join(MODULE, "__init__.py"),
+                                                  submodule_search_locations=[MODULE])
     module = sys.modules["hpcsched_kernel"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

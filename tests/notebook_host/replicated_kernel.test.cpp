@@ -69,6 +69,19 @@ TEST_CASE("replicated kernel: what a host did that was only slow counts for noth
 TEST_CASE("replicated kernel: what a host that was cut off executed counts for nothing, in its own interpreter too") {
     conforms("executor_cut_off", 3);
 }
+TEST_CASE("replicated kernel: a host is asked again for the cell that it is at, and says of it what is new alone") {
+    conforms("executor_asked_again", 3);
+}
+TEST_CASE(
+    "replicated kernel: what starts before it is decided on shows nothing until then, and where it loses, never") {
+    conforms("start_before_decision", 3);
+}
+TEST_CASE("replicated kernel: a cell whose end was on its way when its host was lost is replied to, and runs once") {
+    conforms("end_on_its_way", 3);
+}
+TEST_CASE("replicated kernel: kernels run as the users whom certificates name, and nobody else reaches them") {
+    conforms("users", 3);
+}
 TEST_CASE("replicated kernel: a cell sees the GPUs that it asked for and no others, and waits where there are none") {
     conforms("gpus", 3);
 }

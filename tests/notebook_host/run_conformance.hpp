@@ -23,12 +23,13 @@ inline void run_python(std::string const& words) {
                                 "/" +
                                 words + " >" + says + " 2>&1";
     int const status = std::system(command.c_str()); // NOLINT(cert-env33-c, concurrency-mt-unsafe): a test's own words
-    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
-        HPCSCHED_SKIP("Debian's Jupyter, or Chromium, is not installed (python3-jupyter-client, python3-ipykernel, "
-                      "python3-nbclient, python3-cloudpickle, chromium)");
-    }
     std::ifstream stream{says};
     std::string const said{std::istreambuf_iterator<char>{stream}, {}};
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
+        HPCSCHED_SKIP((said + " (of Debian it needs python3-jupyter-client, python3-ipykernel, python3-nbclient, "
+                              "python3-cloudpickle; for the page chromium)")
+                          .c_str());
+    }
     CAPTURE(said);
     CHECK(status == 0);
     MESSAGE(said);

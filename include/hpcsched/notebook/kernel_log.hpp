@@ -139,6 +139,8 @@ class kernel_log {
     [[nodiscard]] gpu::lease_token lease() const noexcept { return lease_; }
     /// The last attempt that ended.
     [[nodiscard]] cell_attempt last_done() const noexcept { return last_done_; }
+    /// Who executed it; nobody where no cell has ended.
+    [[nodiscard]] std::optional<replica_id> last_executor() const noexcept { return last_executor_; }
     [[nodiscard]] cell_status last_status() const noexcept { return last_status_; }
     /// What every name holds, in the order of names.
     [[nodiscard]] std::map<std::string, stored_value, std::less<>> const& names() const noexcept { return names_; }

@@ -29,11 +29,17 @@ struct entry_applied {
     kernel_entry entry;
     entry_outcome outcome{};
 };
+/// The log was replaced by a snapshot of it: what it came to is to be seen in the log alone.
+struct log_replaced {};
 /// The interpreter has executed the cell that it was told to run.
 struct cell_ran {
     cell_attempt attempt{};
     cell_status status = cell_status::ok;
     state_delta delta{};
+};
+/// The time asked for by `await_claim` has come.
+struct claim_due {
+    cell_attempt attempt{};
 };
 /// The time asked for by `await_proposals` has come.
 struct proposals_overdue {
@@ -46,10 +52,16 @@ struct proposals_overdue {
 struct propose_entry {
     kernel_entry entry;
 };
-/// Execute the cell's code in the interpreter, with the devices of the lease.
+/// Execute the cell's code in the interpreter, with the devices of the lease. What it says (output, requests for input,
+/// messages of widgets) is kept back, in its order, until `show_outputs`.
 struct execute_cell {
     cell_attempt attempt{};
     gpu::lease_token lease = 0;
+};
+/// The log has decided that this replica executes the attempt: what it has said goes to the clients, and what it says
+/// from now on goes as it comes.
+struct show_outputs {
+    cell_attempt attempt{};
 };
 /// The executor's reply may go to the client.
 struct release_reply {
@@ -69,10 +81,17 @@ struct install_delta {
     cell_attempt attempt{};
     state_delta delta{};
 };
-/// What this replica executed does not count, since another attempt took its place: its interpreter holds changes that
-/// nobody else has, and must be brought back to what the log holds.
+/// What this replica executed does not count, since the log has decided otherwise: end it if it runs, forget what it
+/// said and was not shown, and bring the interpreter back to what the log holds: it has changes that nobody else has.
 struct discard_changes {
     cell_attempt attempt{};
+};
+/// The log is another: bring the interpreter to what it holds, whatever it had.
+struct install_log {};
+/// Ask for `claim_due` at `at`.
+struct await_claim {
+    cell_attempt attempt{};
+    time_point at{};
 };
 /// Ask for `proposals_overdue` at `at`.
 struct await_proposals {
@@ -80,8 +99,9 @@ struct await_proposals {
     time_point at{};
 };
 
-using replica_command = std::variant<propose_entry, execute_cell, release_reply, yield_cell, attempt_failed,
-                                     install_delta, discard_changes, await_proposals>;
+using replica_command =
+    std::variant<propose_entry, execute_cell, show_outputs, release_reply, yield_cell, attempt_failed, install_delta,
+                 discard_changes, install_log, await_claim, await_proposals>;
 using replica_command_sink = sink<replica_command>;
 
 // --- how an executor is agreed on ----------------------------------------------------------------------------------
@@ -156,6 +176,28 @@ enum class reply_after : std::uint8_t {
         1 ///< at once, as NotebookOS does: lost with its executor, if that dies before its changes are committed
 };
 
+/// When the replica that was chosen starts a cell.
+enum class start_after : std::uint8_t {
+    /// When the log has decided for it. Only what was given up later has executed in vain.
+    decision = 0,
+    /// At once, so that the commit of its assignment takes no time of the cell's. Nothing of it counts, and nothing is
+    /// shown, before the log has decided for it; where it decides for another, the execution is ended and undone. What
+    /// the cell did outside of the kernel (files, the network) stays: where the log decides for another, which takes
+    /// two
+    /// schedulers, or a host that was cut off, it has happened once more than the cell counts. Only a cell's first
+    /// attempt starts so: one that follows another may be of a cell that was executed already.
+    request = 1,
+};
+
+/// How a replica differs from others in what it does, and not in what it agrees to.
+struct replica_habits {
+    reply_after reply = reply_after::quorum;
+    start_after start = start_after::decision;
+    /// With `start_after::request`: how long a cell may run before it is proposed. One that ends sooner is proposed
+    /// with what it changed: one commit is all that it takes. What it says is not shown earlier.
+    duration claim_after{};
+};
+
 // --- the replica -----------------------------------------------------------------------------------------------------
 
 /// One replica of a notebook's kernel: says what its host is to do, from the client's cells and the kernel's log.
@@ -163,24 +205,42 @@ enum class reply_after : std::uint8_t {
 /// Events in, commands out. The log itself, a `kernel_log` behind Raft, is the host's; it is handed in where an event
 /// needs it, as it is after the entry that the event tells of.
 ///
-/// A replica executes an attempt once, and only when the log has decided on it. Where another attempt takes its place
-/// (its host seemed lost, and was not), its `cell_done` is refused by the log, and its changes are discarded. So a
-/// cell's changes count once. Its outside effects may happen more than once: a cell that was given up may have run.
+/// A replica executes an attempt once. With `start_after::decision` that is when the log has decided on it; where
+/// another attempt takes its place then (its host seemed lost, and was not), its `cell_done` is refused by the log, and
+/// its changes are discarded. With `start_after::request` it may begin before, and is discarded in the same way. So a
+/// cell's changes count once, and clients see what one attempt after the other says, each decided on. Its outside
+/// effects may happen more than once: a cell that was given up may have run.
 ///
-/// \source NotebookOS (ASPLOS 2026), section on executor election and state replication; takeover and the reply after
-///         the quorum are this library's
+/// \source NotebookOS (ASPLOS 2026), section on executor election and state replication; takeover, the reply after
+///         the quorum and the start before the decision are this library's
 /// \thread_safety none
 template <election_policy Election = by_assignment>
 class kernel_replica {
   public:
-    explicit kernel_replica(replica_id self, reply_after reply = reply_after::quorum, Election election = {})
-        : self_{self}, reply_{reply}, election_{std::move(election)} {}
+    explicit kernel_replica(replica_id self, replica_habits habits = {}, Election election = {})
+        : self_{self}, habits_{habits}, election_{std::move(election)} {}
 
     void handle(cell_requested const& e, kernel_log const& log, time_point now, replica_command_sink& out) {
         if (e.attempt.cell <= log.last_done().cell) {
             return; // it is over
         }
-        election_.requested(e, self_, now, out);
+        if (may_start(e, log)) {
+            execution_ = execution{.attempt = e.attempt, .lease = e.lease, .claim = e};
+            if (habits_.claim_after == duration{}) {
+                claim(now, out);
+            } else {
+                out.append(await_claim{e.attempt, saturating_add(now, habits_.claim_after)});
+            }
+            out.append(execute_cell{e.attempt, e.lease});
+        } else if (!execution_ || execution_->attempt != e.attempt || !execution_->claim) {
+            election_.requested(e, self_, now, out);
+        }
+    }
+
+    void handle(claim_due const& e, kernel_log const& /*log*/, time_point now, replica_command_sink& out) {
+        if (execution_ && execution_->attempt == e.attempt) {
+            claim(now, out);
+        }
     }
 
     void handle(entry_applied const& e, kernel_log const& log, time_point now, replica_command_sink& out) {
@@ -192,14 +252,35 @@ class kernel_replica {
         election_.applied(e.entry, e.outcome, log, self_, now, out);
     }
 
-    void handle(cell_ran const& e, kernel_log const& /*log*/, time_point /*now*/, replica_command_sink& out) {
-        if (executing_ != e.attempt) {
+    void handle(log_replaced const& /*e*/, kernel_log const& log, time_point /*now*/, replica_command_sink& out) {
+        if (!execution_) {
+            out.append(install_log{});
+        } else if (is_ours(log)) {
+            if (!execution_->decided) {
+                execution_->is_due = true; // as far as anybody can tell
+                confirm(out);
+            }
+        } else if (execution_->done && log.last_done() == execution_->attempt && log.last_executor() == self_) {
+            counted(log.last_status(), out);
+        } else if (execution_->decided || execution_->attempt <= log.newest() || !is_next(execution_->attempt, log)) {
+            discard(out);
+        }
+    }
+
+    void handle(cell_ran const& e, kernel_log const& /*log*/, time_point now, replica_command_sink& out) {
+        if (!execution_ || execution_->attempt != e.attempt) {
             return; // given up
         }
-        if (reply_ == reply_after::execution) {
-            out.append(release_reply{e.attempt, e.status});
+        bool const is_claimed = !execution_->claim;
+        claim(now, out);
+        execution_->done = cell_done{e.attempt, self_, e.status, e.delta};
+        if (execution_->decided) {
+            reply_at_once(e.status, out);
+        } else if (is_claimed) { // what it said is shown before it counts
+            execution_->is_due = true;
+            return;
         }
-        out.append(propose_entry{cell_done{e.attempt, self_, e.status, e.delta}});
+        out.append(propose_entry{*execution_->done});
     }
 
     void handle(proposals_overdue const& e, kernel_log const& log, time_point /*now*/, replica_command_sink& out) {
@@ -209,47 +290,115 @@ class kernel_replica {
     }
 
     [[nodiscard]] replica_id self() const noexcept { return self_; }
-    /// The attempt that it executes, or has executed and not heard of yet.
-    [[nodiscard]] std::optional<cell_attempt> executing() const noexcept { return executing_; }
+    /// The attempt that it executes, or has executed and not heard of yet; decided on or not.
+    [[nodiscard]] std::optional<cell_attempt> executing() const noexcept {
+        return execution_ ? std::optional{execution_->attempt} : std::nullopt;
+    }
 
   private:
+    struct execution {
+        cell_attempt attempt{};
+        gpu::lease_token lease = 0;
+        std::optional<cell_requested> claim{}; // not proposed yet
+        bool decided = false;
+        std::optional<cell_done> done{}; // what it came to
+        bool is_due = false;             // is to be proposed, once more or at last, when it is decided on
+    };
+
+    // The interpreter must hold what all cells before left, and nobody may have begun with this one.
+    [[nodiscard]] bool may_start(cell_requested const& e, kernel_log const& log) const {
+        return habits_.start == start_after::request && e.chosen == self_ && e.attempt.number == 1 && !execution_ &&
+               is_next(e.attempt, log) && log.newest().cell < e.attempt.cell;
+    }
+    [[nodiscard]] static bool is_next(cell_attempt const& a, kernel_log const& log) noexcept {
+        return a.cell == log.last_done().cell + 1;
+    }
+
+    // Whether the log has decided for what it executes, with the devices that it executes it with.
+    [[nodiscard]] bool is_ours(kernel_log const& log) const {
+        return log.phase() == kernel_phase::running && log.executor() == self_ && execution_->attempt == log.newest() &&
+               execution_->lease == log.lease();
+    }
+
     void decided(kernel_log const& log, replica_command_sink& out) {
-        if (executing_ && *executing_ < log.newest()) {
-            out.append(discard_changes{*executing_});
-            executing_.reset();
+        if (execution_ && execution_->attempt <= log.newest()) {
+            if (is_ours(log)) {
+                confirm(out);
+                return;
+            }
+            discard(out);
         }
         if (log.phase() == kernel_phase::failed) {
             out.append(attempt_failed{log.newest()});
-        } else if (log.executor() == self_) {
-            executing_ = log.newest();
+        } else if (log.phase() == kernel_phase::running && log.executor() == self_) {
+            execution_ = execution{.attempt = log.newest(), .lease = log.lease(), .decided = true};
             out.append(execute_cell{log.newest(), log.lease()});
+            out.append(show_outputs{log.newest()});
         } else {
             out.append(yield_cell{log.newest()});
         }
     }
 
-    void finished(cell_done const& d, entry_outcome outcome, replica_command_sink& out) {
-        if (outcome != entry_outcome::done) {
-            return; // another attempt took its place: the decision on that one discards it
-        }
-        if (d.executor == self_ && executing_ == d.attempt) {
-            executing_.reset();
-            if (reply_ == reply_after::quorum) {
-                out.append(release_reply{d.attempt, d.status});
+    // What is proposed right behind the assignment mostly comes behind it in the log.
+    void confirm(replica_command_sink& out) {
+        execution_->claim.reset();
+        execution_->decided = true;
+        out.append(show_outputs{execution_->attempt});
+        if (execution_->done) {
+            reply_at_once(execution_->done->status, out);
+            if (execution_->is_due) {
+                out.append(propose_entry{*execution_->done});
             }
+        }
+    }
+
+    void claim(time_point now, replica_command_sink& out) {
+        if (auto const request = std::exchange(execution_->claim, std::nullopt)) {
+            election_.requested(*request, self_, now, out);
+        }
+    }
+
+    void discard(replica_command_sink& out) {
+        out.append(discard_changes{execution_->attempt});
+        execution_.reset();
+    }
+
+    void reply_at_once(cell_status status, replica_command_sink& out) const {
+        if (habits_.reply == reply_after::execution) {
+            out.append(release_reply{execution_->attempt, status});
+        }
+    }
+
+    // What it executed is what the log holds.
+    void counted(cell_status status, replica_command_sink& out) {
+        if (habits_.reply == reply_after::quorum) {
+            out.append(release_reply{execution_->attempt, status});
+        }
+        execution_.reset();
+    }
+
+    void finished(cell_done const& d, entry_outcome outcome, replica_command_sink& out) {
+        bool const own = execution_ && execution_->done == d;
+        if (outcome != entry_outcome::done) {
+            if (own) {
+                execution_->is_due = true; // it came before the decision
+            }
+            return; // or another attempt took its place: the decision on that one has discarded it, or will
+        }
+        if (own) {
+            counted(d.status, out);
             return;
         }
-        if (executing_ && executing_->cell <= d.attempt.cell) {
-            out.append(discard_changes{*executing_});
-            executing_.reset();
+        if (execution_ && execution_->attempt == d.attempt) {
+            discard(out); // it is what this replica did before it lost its memory
         }
         out.append(install_delta{d.attempt, d.delta});
     }
 
     replica_id self_;
-    reply_after reply_;
+    replica_habits habits_;
     Election election_;
-    std::optional<cell_attempt> executing_;
+    std::optional<execution> execution_;
 };
 
 } // namespace hpcsched::notebook

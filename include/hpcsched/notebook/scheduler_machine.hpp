@@ -50,8 +50,23 @@ struct kernel_record {
     std::vector<gpu::host_id> founders{}; ///< hosts of the replicas that were started first: of the founding members of
                                           ///< the kernel's own group; empty before
     std::uint64_t generation = 0; ///< how often it was decided that a cell of it runs: tells a second run of a cell
+    std::string owner{};          ///< who opened it; empty: nobody said
 
     friend bool operator==(kernel_record const&, kernel_record const&) = default;
+};
+
+/// Whom a command to the cluster's scheduler concerns: for who must say whether its sender may give it.
+struct command_subject {
+    enum class of : std::uint8_t {
+        cluster = 0, ///< its hosts, or its time
+        opening = 1, ///< a kernel to come: `owner`
+        kernel = 2,  ///< one that is open: `serial`
+    };
+    of what = of::cluster;
+    std::string owner{};
+    std::uint64_t serial = 0;
+
+    friend bool operator==(command_subject const&, command_subject const&) = default;
 };
 
 /// An open kernel, for who asks by its name.
@@ -125,13 +140,16 @@ class scheduler_machine {
     static void drain_host(gpu::host_id id, bool draining, time_point now, byte_buffer& out) {
         begin(operation::drain_host, now, {id.value, draining ? 1U : 0U}, out);
     }
-    /// Opens a kernel under the lowest number that is free. `repeated` where a kernel of that name is open, whatever
-    /// it was said to need; refused where a lease can never have so many devices.
-    /// \param name  1 .. name_bytes_max bytes
-    /// \param gpus  the most that its cells will need
-    static void open_kernel(std::string_view name, std::uint32_t gpus, time_point now, byte_buffer& out) {
+    /// Opens a kernel under the lowest number that is free. `repeated` where a kernel of that name and owner is open,
+    /// whatever it was said to need; refused where another owns it, or a lease can never have so many devices.
+    /// \param name   1 .. name_bytes_max bytes
+    /// \param gpus   the most that its cells will need
+    /// \param owner  0 .. name_bytes_max bytes
+    static void open_kernel(std::string_view name, std::uint32_t gpus, time_point now, byte_buffer& out,
+                            std::string_view owner = {}) {
         begin(operation::open_kernel, now, {gpus}, out);
         kernel_codec::put(name, out);
+        kernel_codec::put(owner, out);
     }
     static void close_kernel(kernel_id k, std::uint64_t serial, time_point now, byte_buffer& out) {
         begin(operation::close_kernel, now, {k.value, serial}, out);
@@ -152,6 +170,24 @@ class scheduler_machine {
     }
     /// Time has passed; `repeated` before `next_wake`.
     static void wake(time_point now, byte_buffer& out) { begin(operation::wake, now, {}, out); }
+
+    /// Whom a command concerns; nothing where the bytes are none.
+    [[nodiscard]] static std::optional<command_subject> subject_of(std::span<std::byte const> command) {
+        byte_reader in{command};
+        auto const what = static_cast<operation>(in.word());
+        (void)image::take_time(in);
+        command_subject s;
+        if (what == operation::open_kernel) {
+            (void)in.word();
+            (void)kernel_codec::take_text(in);
+            s = {command_subject::of::opening, kernel_codec::take_text(in)};
+        } else if (what == operation::close_kernel || what == operation::submit_cell ||
+                   what == operation::finish_cell) {
+            (void)take_kernel(in);
+            s = {command_subject::of::kernel, {}, in.word()};
+        }
+        return in.good() ? std::optional{std::move(s)} : std::nullopt;
+    }
 
     /// What came of a command.
     struct answer {
@@ -276,6 +312,7 @@ class scheduler_machine {
                 put_word(out, r.last_cell);
                 put_hosts(r.founders, out);
                 put_word(out, r.generation);
+                kernel_codec::put(r.owner, out);
             }
         }
         scheduler_.save(out);
@@ -299,6 +336,7 @@ class scheduler_machine {
                 r.last_cell = in.word();
                 r.founders = take_hosts(in);
                 r.generation = in.word();
+                r.owner = kernel_codec::take_text(in);
             }
         }
         if (!in.good() || !made.scheduler_.restore(in) || !whole(in) || !made.adds_up()) {
@@ -378,8 +416,9 @@ class scheduler_machine {
         case operation::open_kernel: {
             auto const gpus = image::take<std::uint32_t>(in);
             std::string name = kernel_codec::take_text(in);
-            bool const named = !name.empty() && name.size() <= name_bytes_max;
-            return whole(in) && named ? open(std::move(name), gpus, now) : answer{};
+            std::string owner = kernel_codec::take_text(in);
+            bool const named = !name.empty() && name.size() <= name_bytes_max && owner.size() <= name_bytes_max;
+            return whole(in) && named ? open(std::move(name), std::move(owner), gpus, now) : answer{};
         }
         case operation::wake:
             return whole(in) ? answer{wake_up(now)} : answer{};
@@ -460,8 +499,11 @@ class scheduler_machine {
         }
     }
 
-    answer open(std::string name, std::uint32_t gpus, time_point now) {
+    answer open(std::string name, std::string owner, std::uint32_t gpus, time_point now) {
         if (auto const k = find(name)) {
+            if (records_[k->value].owner != owner) {
+                return {scheduler_outcome::refused};
+            }
             return {scheduler_outcome::repeated, *k, records_[k->value].serial};
         }
         if (gpus > gpu::device_count_max) {
@@ -474,7 +516,8 @@ class scheduler_machine {
             records_.emplace_back();
         }
         by_name_.emplace(name, k);
-        records_[k.value] = {.name = std::move(name), .serial = ++last_serial_, .gpus = gpus};
+        records_[k.value] = {
+            .name = std::move(name), .serial = ++last_serial_, .gpus = gpus, .owner = std::move(owner)};
         deliver(session_opened{k, gpus}, now);
         return {scheduler_outcome::done, k, last_serial_};
     }
@@ -612,7 +655,8 @@ class scheduler_machine {
     }
 
     [[nodiscard]] bool fits(kernel_record const& r, kernel_state const& s) const {
-        bool const named = !r.name.empty() && r.name.size() <= name_bytes_max && r.serial <= last_serial_;
+        bool const named = !r.name.empty() && r.name.size() <= name_bytes_max && r.owner.size() <= name_bytes_max &&
+                           r.serial <= last_serial_;
         bool const counted = s.cell == 0 || s.cell == r.last_cell;
         bool const founded = r.founders.empty() == (s.replicas_made == 0) && r.founders.size() <= s.replicas_made &&
                              std::set<gpu::host_id>{r.founders.begin(), r.founders.end()}.size() == r.founders.size() &&

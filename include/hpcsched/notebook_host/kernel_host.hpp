@@ -5,6 +5,7 @@
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/device.hpp>
+#include <hpcsched/notebook/kernel_replica.hpp>
 #include <hpcsched/raft_asio/event_loop.hpp>
 #include <hpcsched/raft_asio/network_config.hpp>
 #include <hpcsched/raft_log/journal.hpp>
@@ -18,16 +19,37 @@
 
 namespace hpcsched::notebook_host {
 
+/// As whom kernels run; the same on all hosts.
+struct kernel_users {
+    enum class kind : std::uint8_t {
+        own = 0,   ///< as the user of the host's process, whoever asks
+        named = 1, ///< as `name`, whoever asks; needs root
+        /// As the user of this system whose name the client's certificate carries as a DNS name; needs root, and TLS.
+        /// Who opened a kernel is the only one to reach it. What concerns hosts (draining one) is for who carries
+        /// `operator_name`. Nobody's kernels run as root.
+        of_certificate = 2,
+    };
+    kind of = kind::own;
+    std::string name{};
+
+    static constexpr char const* operator_name = "operator";
+};
+
 /// How a host of notebook kernels runs.
 struct kernel_host_config {
     raft_asio::network_config network{}; ///< this node, and all nodes of the cluster
     raft_log::journal_config log{};      ///< its cluster and node are those of `network`
     duration election_timeout = std::chrono::seconds{1};
     std::uint32_t replicas = 3; ///< of each kernel, on different hosts; the same on all nodes
-    gpu::host_info devices{};   ///< what this host has for cells
+    /// When a replica that is chosen starts a cell; hosts may differ in it.
+    notebook::start_after start = notebook::start_after::request;
+    gpu::host_info devices{}; ///< what this host has for cells
+    /// What CUDA_VISIBLE_DEVICES calls each of the devices, as their UUIDs; empty: their numbers.
+    std::vector<std::string> device_names{};
+    kernel_users users{};
     /// The program of a replica; "{connection_file}" and "{folder}" stand for the file and the folder that are made for
-    /// it, in which hpcsched_kernel.py is.
-    std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel.py", "-f", "{connection_file}"};
+    /// it, in which the package hpcsched_kernel is.
+    std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel", "-f", "{connection_file}"};
     /// Where large values go, as for `chunk_store::open`; the same on all hosts. Empty: nowhere, they are not
     /// replicated.
     std::string store{};

@@ -18,6 +18,8 @@ struct replicated_proxy_config {
     connection_info front{};            ///< what the Jupyter server wants to connect to
     raft_asio::client_config cluster{}; ///< the hosts (`kernel_host`)
     std::uint32_t gpus = 0;             ///< the most that its cells will ask for
+    /// Whose kernel it is. Empty: nobody says, or, with TLS, whom the client's certificate names (its first DNS name).
+    std::string owner{};
     message_limits limits{};
     std::function<void(std::string const&)> complain{}; ///< one line for each notable event
 };

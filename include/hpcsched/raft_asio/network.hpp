@@ -111,6 +111,10 @@ class network {
 
     [[nodiscard]] std::size_t client_count() const noexcept;
 
+    /// Whether the client is there, and shows a certificate, signed by the authority, that carries this DNS name; false
+    /// without TLS.
+    [[nodiscard]] bool carries(client_token client, std::string const& name) const;
+
     // --- itself ---------------------------------------------------------------------------------------------------
 
     /// The port it listens on.

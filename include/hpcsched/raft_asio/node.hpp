@@ -232,6 +232,10 @@ class node {
     /// Told when a group's machine was replaced by another's snapshot; see `set_on_applied`.
     void set_on_restored(std::function<void(raft::group_id)> callback) { on_restored_ = std::move(callback); }
 
+    /// Asked of every request of a client before anything else: why it is refused, or nothing where it may be. By
+    /// `network().carries` it can tell who the client is.
+    void set_guard(std::function<std::string(client_token, request const&)> guard) { guard_ = std::move(guard); }
+
     /// Takes the requests of kind `host`: the host program's own, which need no leader. Answered by `answer_host`.
     void set_on_host_request(std::function<void(client_token, request const&)> callback) {
         on_host_request_ = std::move(callback);
@@ -509,6 +513,12 @@ class node {
     // --- clients --------------------------------------------------------------------------------------------------
 
     void on_request(client_token from, request const& r) {
+        if (guard_) {
+            if (std::string const why = guard_(from, r); !why.empty()) {
+                refuse(from, r.id, r.group, why);
+                return;
+            }
+        }
         if (r.kind == request_kind::host) {
             if (on_host_request_) {
                 on_host_request_(from, r);
@@ -708,6 +718,7 @@ class node {
     std::function<void(raft::group_id, std::span<std::byte const>, std::span<std::byte const>)> on_applied_;
     std::function<void(raft::group_id)> on_restored_;
     std::function<void(client_token, request const&)> on_host_request_;
+    std::function<std::string(client_token, request const&)> guard_;
 };
 
 } // namespace hpcsched::raft_asio

@@ -10,7 +10,8 @@
 /// Device memory is the host's. What is given to a stream is done when an event after it is asked for, the second time,
 /// so that a driver that tells an end too early, or touches memory too early, is seen.
 ///
-/// Both libraries look at this one table, which the CUDA one owns; the test sets it.
+/// Both libraries look at this one table, which the CUDA one owns; the test sets it. Where it cannot, in a program of
+/// its own, HPCSCHED_STAND_IN does: words "lost=N", "mig=1", "temperature=C" and "linked=1".
 struct stand_in_table {
     // What the next call of a kind answers, once; 0: nothing special. CUresult, nvmlReturn_t.
     int init_answer;
