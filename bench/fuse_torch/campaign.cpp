@@ -114,8 +114,7 @@ std::vector<cell> run_cells(campaign const& c) {
                                 .epochs = c.epochs,
                                 .tolerated_drop = c.tolerated_drop,
                                 .confidence = c.confidence,
-                                .seed = seed,
-                                .gmorph_rate = spec.gmorph_rate});
+                                .seed = seed});
                 if (!outcome) {
                     throw std::runtime_error{name + ' ' + method + ": " + outcome.error().message};
                 }

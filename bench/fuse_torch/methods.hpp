@@ -37,6 +37,8 @@ struct method_settings {
     double tolerated_drop = 0.01;
     double confidence = 0.9;
     std::uint64_t seed = 1;
+    /// Of GMorph's trainings: the highest of its scripts. Some of them have a twentieth of that, for large networks
+    /// that were trained elsewhere; on these small ones, in so few epochs, that trains nothing.
     double gmorph_rate = 1e-3;
 };
 

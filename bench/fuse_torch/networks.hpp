@@ -35,8 +35,6 @@ struct benchmark_spec {
     std::function<labelled_samples(std::size_t count, std::uint64_t seed)> draw{};
     std::uint32_t side = 16;
     std::uint32_t channels = 3;
-    // What GMorph's own script for it trains with; its epochs are scaled to the size.
-    double gmorph_rate = 1e-3;
 };
 
 [[nodiscard]] std::vector<benchmark_spec> const& all_benchmarks();

@@ -88,7 +88,7 @@ command_spec run_spec() {
                     {"--batch", "N", "samples in a step of training [default: 64]"},
                     {"--iterations", "N", "proposals of the search [default: 200]"},
                     {"--seed", "N", "of everything that is drawn [default: 1]"},
-                    {"--threads", "N", "that LibTorch computes with [default: all cores]"},
+                    {"--threads", "N", "that LibTorch computes with [default: what is fastest, tried first]"},
                     {"--device", "NAME", "cpu, cuda, cuda:1 [default: cpu]"},
                     {"--memory", "SIZE", "that training may take; the batch is halved to keep it"},
                     {.name = "--folder",

@@ -215,11 +215,17 @@ void print_latency(char const* name, fuse_torch::latency_comparison const& l) {
 exit_code run(arguments const& given) {
     auto const files = paths(given.all("MODELS"));
     auto settings = settings_of(given);
-    std::string const cores = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
-    fuse_torch::use_threads(static_cast<unsigned>(count(given, "--threads", cores.c_str(), 4096)));
+    fuse_torch::use_threads(static_cast<unsigned>(count(given, "--threads", "1", 4096)));
     auto const inputs = or_fail(fuse_torch::tensor::load(given.one("--inputs")), exit_code::bad_input);
     auto const networks =
         or_fail(teacher_networks::load(files, inputs, {.device = given.one("--device", "cpu")}), exit_code::bad_input);
+    if (!given.has("--threads")) {
+        unsigned const cores = std::max(1U, std::thread::hardware_concurrency());
+        unsigned const threads =
+            fuse_torch::fastest_threads(networks, inputs, settings.evaluator.training.batch, cores);
+        fuse_torch::use_threads(threads);
+        std::cout << "threads: " << threads << " of " << cores << ", which is fastest for these networks\n";
+    }
     print_blocks(networks);
     print_preview(networks);
     if (given.has("--parse")) {

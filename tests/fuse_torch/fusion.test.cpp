@@ -66,6 +66,9 @@ TEST_CASE("fusion: two networks trained here are fused into one that is faster a
     auto const before = preview(networks).value();
     CHECK(before.sites > 0);
     CHECK(before.best.front().latency < before.separate);
+    CHECK(fastest_threads(networks, pair.shown.images, 32, 1) == 1);
+    unsigned const threads = fastest_threads(networks, pair.shown.images, 32, 4);
+    CHECK((threads == 1 || threads == 2 || threads == 4));
     std::vector<fusion_event> events;
     fusion_settings const settings{.search = {.seed = 3,
                                               .tolerated_drop = 0.03,
