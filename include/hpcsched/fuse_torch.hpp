@@ -6,6 +6,7 @@
 /// All of hpcsched::fuse_torch; a program that is built often includes what it uses instead.
 
 #include <hpcsched/fuse_torch/distillation.hpp>
+#include <hpcsched/fuse_torch/drop_estimate.hpp>
 #include <hpcsched/fuse_torch/fused_model.hpp>
 #include <hpcsched/fuse_torch/fused_network.hpp>
 #include <hpcsched/fuse_torch/fusion.hpp>

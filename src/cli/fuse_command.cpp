@@ -19,7 +19,8 @@ constexpr char const* run_details =
     R"(The networks are TorchScript files (torch.jit.script or torch.jit.trace, then save) that read the same input and
 give one tensor each. INPUTS are samples of what they are used on, a .npy file or a tensor of torch.save, the first
 dimension counting them; no labels are needed: without them a task is judged by how often the fused network chooses the
-class that the original chooses. 70 % of the samples train, 15 % choose, and 15 % are looked at once, for the report.
+class that the original chooses. 60 % of the samples train and 15 % choose; on 10 % what was chosen must hold, and 15 %
+are looked at once, for the report.
 
 Labels are given once per network, in their order, as numbers of classes (accuracy, matthews) or 0 and 1 for each class
 (micro_precision, macro_precision).
@@ -35,56 +36,68 @@ Examples:
 Exit status: 0 success, 1 failure, 2 wrong command line, 3 a file that cannot be fused.)";
 
 command_spec run_spec() {
-    return {.name = "run",
-            .description = "What `hpcsched fuse MODELS ...` does: fuse trained networks of the same input into one",
-            .details = run_details,
-            .options = {{.name = "MODELS",
-                         .value = "MODELS",
-                         .help = "TorchScript files, one per task",
-                         .complete = value_completion::file(),
-                         .repeatable = true,
-                         .required = true},
-                        {.name = "-i,--inputs",
-                         .value = "FILE",
-                         .help = "samples: .npy, or .pt of torch.save",
-                         .complete = value_completion::file(),
-                         .required = true},
-                        {.name = "-l,--labels",
-                         .value = "FILE",
-                         .help = "labels of a network, in their order",
-                         .complete = value_completion::file(),
-                         .repeatable = true},
-                        {.name = "-m,--metric",
-                         .value = "NAME",
-                         .help = "how a network is judged, in their order; one for all, or one each\n"
-                                 "[default: accuracy with labels, else agreement]",
-                         .complete = value_completion::one_of(
-                             {"agreement", "accuracy", "matthews", "micro_precision", "macro_precision"}),
-                         .repeatable = true},
-                        {"-d,--drop", "FRACTION", "the loss of each metric that is tolerated [default: 0.01]"},
-                        {"-b,--budget", "TIME", "of the search, its trainings included [default: 30min]"},
-                        {.name = "-o,--out",
-                         .value = "FILE",
-                         .help = "the fused network [default: fused.pt]",
-                         .complete = value_completion::file()},
-                        {.name = "--search",
-                         .value = "NAME",
-                         .help = "which search [default: cost_first]",
-                         .complete = value_completion::one_of({"cost_first", "gmorph", "gmorph_p", "gmorph_pr"})},
-                        {"--epochs", "N", "that a candidate is trained for at most [default: 10]"},
-                        {"--batch", "N", "samples in a step of training [default: 64]"},
-                        {"--iterations", "N", "proposals of the search [default: 200]"},
-                        {"--seed", "N", "of everything that is drawn [default: 1]"},
-                        {"--threads", "N", "that LibTorch computes with [default: all cores]"},
-                        {"--device", "NAME", "cpu, cuda, cuda:1 [default: cpu]"},
-                        {"--memory", "SIZE", "that training may take; the batch is halved to keep it"},
-                        {.name = "--folder",
-                         .value = "DIR",
-                         .help = "for the search's journal and weights: the same command after a kill goes on",
-                         .complete = value_completion::folder()},
-                        {"--gmorph-training", "", "train as GMorph does: L1, constant rate, random adapters"},
-                        {"--parse", "", "print what the networks are taken apart into and what may be gained; end"},
-                        {"-q,--quiet", "", "show no progress"}}};
+    return {
+        .name = "run",
+        .description = "What `hpcsched fuse MODELS ...` does: fuse trained networks of the same input into one",
+        .details = run_details,
+        .options = {{.name = "MODELS",
+                     .value = "MODELS",
+                     .help = "TorchScript files, one per task",
+                     .complete = value_completion::file(),
+                     .repeatable = true,
+                     .required = true},
+                    {.name = "-i,--inputs",
+                     .value = "FILE",
+                     .help = "samples: .npy, or .pt of torch.save",
+                     .complete = value_completion::file(),
+                     .required = true},
+                    {.name = "-l,--labels",
+                     .value = "FILE",
+                     .help = "labels of a network, in their order",
+                     .complete = value_completion::file(),
+                     .repeatable = true},
+                    {.name = "-m,--metric",
+                     .value = "NAME",
+                     .help = "how a network is judged, in their order; one for all, or one each\n"
+                             "[default: accuracy with labels, else agreement]",
+                     .complete = value_completion::one_of(
+                         {"agreement", "accuracy", "matthews", "micro_precision", "macro_precision"}),
+                     .repeatable = true},
+                    {"-d,--drop", "FRACTION", "the loss of each metric that is tolerated [default: 0.01]"},
+                    {"--confidence", "SHARE",
+                     "that a loss must be within that, by the samples that choose;\n"
+                     "0.5: as measured [default: 0.9]"},
+                    {"-b,--budget", "TIME", "of the search, its trainings included [default: 30min]"},
+                    {.name = "-o,--out",
+                     .value = "FILE",
+                     .help = "the fused network [default: fused.pt]",
+                     .complete = value_completion::file()},
+                    {.name = "--json",
+                     .value = "FILE",
+                     .help = "all that was found and tried, as JSON",
+                     .complete = value_completion::file()},
+                    {.name = "--report",
+                     .value = "FILE",
+                     .help = "a page: networks before and after, what was tried, scores",
+                     .complete = value_completion::file()},
+                    {.name = "--search",
+                     .value = "NAME",
+                     .help = "which search [default: cost_first]",
+                     .complete = value_completion::one_of({"cost_first", "gmorph", "gmorph_p", "gmorph_pr", "random"})},
+                    {"--epochs", "N", "that a candidate is trained for at most [default: 10]"},
+                    {"--batch", "N", "samples in a step of training [default: 64]"},
+                    {"--iterations", "N", "proposals of the search [default: 200]"},
+                    {"--seed", "N", "of everything that is drawn [default: 1]"},
+                    {"--threads", "N", "that LibTorch computes with [default: what is fastest, tried first]"},
+                    {"--device", "NAME", "cpu, cuda, cuda:1 [default: cpu]"},
+                    {"--memory", "SIZE", "that training may take; the batch is halved to keep it"},
+                    {.name = "--folder",
+                     .value = "DIR",
+                     .help = "for the search's journal and weights: the same command after a kill goes on",
+                     .complete = value_completion::folder()},
+                    {"--gmorph-training", "", "train as GMorph does: L1, constant rate, random adapters"},
+                    {"--parse", "", "print what the networks are taken apart into and what may be gained; end"},
+                    {"-q,--quiet", "", "show no progress"}}};
 }
 
 command_spec inspect_spec() {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program that `hpcsched fuse` becomes: the one with LibTorch in it.
+#include <hpcsched/experiment/results_io.hpp>
 #include <hpcsched/fuse_torch/fused_model.hpp>
 #include <hpcsched/fuse_torch/fusion.hpp>
 #include <hpcsched/fuse_torch/runtime.hpp>
 
 #include "fuse_command.hpp"
+#include "fuse_report.hpp"
 #include "interrupt.hpp"
 #include "values.hpp"
 #include <unistd.h>
@@ -50,14 +52,6 @@ std::string percent(double fraction) {
     return out.str();
 }
 
-std::string_view name_of(fuse::op_kind kind) {
-    constexpr std::string_view names[] = {"convolution",     "linear",     "residual block", "transformer layer",
-                                          "patch embedding", "embedding",  "pooler",         "batch norm",
-                                          "layer norm",      "activation", "dropout",        "max pool",
-                                          "average pool",    "flatten",    "glue",           "module"};
-    return names[static_cast<std::size_t>(kind)];
-}
-
 std::string text_of(fuse::mutation const& m, teacher_networks const& networks) {
     auto const block = [&](fuse::node_id id) {
         return networks.teachers().contains(id)
@@ -75,7 +69,7 @@ void print_blocks(teacher_networks const& networks) {
         for (std::uint16_t layer = 0; layer < teachers.block_count(t); ++layer) {
             fuse::block const& b = teachers.at({t, layer});
             std::cout << "  " << std::left << std::setw(28) << networks.path({t, layer}) << ' ' << std::setw(18)
-                      << name_of(b.kind) << ' ' << std::setw(12) << to_string(b.output) << std::right << std::setw(10)
+                      << words_for(b.kind) << ' ' << std::setw(12) << to_string(b.output) << std::right << std::setw(10)
                       << b.parameters << " weights " << std::setw(11) << b.multiply_adds << " multiply-adds"
                       << (b.mergeable() ? "" : "  (moves with others)") << '\n';
         }
@@ -175,18 +169,20 @@ fuse_torch::fusion_settings settings_of(arguments const& given) {
     budget += budget.ends_with('m') ? "in" : ""; // "30m" is half an hour here, nothing shorter makes sense
     s.budget = or_fail(parse_duration(budget), exit_code::usage, "--budget: ");
     std::string const name = given.one("--search", "cost_first");
-    std::vector<std::string> const kinds{"cost_first", "gmorph", "gmorph_p", "gmorph_pr"};
+    std::vector<std::string> const kinds{"cost_first", "gmorph", "gmorph_p", "gmorph_pr", "random"};
     auto const kind = std::find(kinds.begin(), kinds.end(), name);
     if (kind == kinds.end()) {
         throw failure{exit_code::usage, "--search: there is no '" + name +
-                                            "'; cost_first, gmorph, gmorph_p and "
-                                            "gmorph_pr are"};
+                                            "'; cost_first, gmorph, gmorph_p, "
+                                            "gmorph_pr and random are"};
     }
     s.kind = static_cast<fuse_torch::search_kind>(kind - kinds.begin());
     if (given.has("--gmorph-training")) {
         s.evaluator.training = fuse_torch::training_settings::gmorph();
         s.evaluator.fits_adapters = false;
     }
+    s.evaluator.confidence =
+        or_fail(parse_real(given.one("--confidence", "0.9"), 0.5, 0.999), exit_code::usage, "--confidence: ");
     s.evaluator.training.seed = s.search.seed;
     s.evaluator.training.batch = static_cast<std::int64_t>(count(given, "--batch", "64", 1'000'000));
     if (given.has("--memory")) {
@@ -198,11 +194,14 @@ fuse_torch::fusion_settings settings_of(arguments const& given) {
 }
 
 void print_scores(teacher_networks const& networks, fuse_torch::fusion_report const& r) {
-    for (std::size_t t = 0; t < r.test_drops.size(); ++t) {
-        std::cout << "  " << std::left << std::setw(20) << networks.teachers().teachers()[t].name << std::right
-                  << " validation " << percent(r.teacher_validation[t]) << " -> "
-                  << percent(r.teacher_validation[t] - r.validation_drops[t]) << ", test " << percent(r.teacher_test[t])
-                  << " -> " << percent(r.teacher_test[t] - r.test_drops[t]) << '\n';
+    for (std::size_t t = 0; t < r.test.size(); ++t) {
+        std::cout << "  " << std::left << std::setw(20) << networks.teachers().teachers()[t].name << std::right;
+        for (auto const& [name, part] : {std::pair{" validation ", &r.validation}, std::pair{", test ", &r.test}}) {
+            fuse_torch::drop_estimate const& d = (*part)[t];
+            std::cout << name << percent(d.teacher) << " -> " << percent(d.teacher - d.drop) << " (+- "
+                      << percent(d.half_width_95()) << ')';
+        }
+        std::cout << '\n';
     }
 }
 
@@ -216,11 +215,17 @@ void print_latency(char const* name, fuse_torch::latency_comparison const& l) {
 exit_code run(arguments const& given) {
     auto const files = paths(given.all("MODELS"));
     auto settings = settings_of(given);
-    std::string const cores = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
-    fuse_torch::use_threads(static_cast<unsigned>(count(given, "--threads", cores.c_str(), 4096)));
+    fuse_torch::use_threads(static_cast<unsigned>(count(given, "--threads", "1", 4096)));
     auto const inputs = or_fail(fuse_torch::tensor::load(given.one("--inputs")), exit_code::bad_input);
     auto const networks =
         or_fail(teacher_networks::load(files, inputs, {.device = given.one("--device", "cpu")}), exit_code::bad_input);
+    if (!given.has("--threads")) {
+        unsigned const cores = std::max(1U, std::thread::hardware_concurrency());
+        unsigned const threads =
+            fuse_torch::fastest_threads(networks, inputs, settings.evaluator.training.batch, cores);
+        fuse_torch::use_threads(threads);
+        std::cout << "threads: " << threads << " of " << cores << ", which is fastest for these networks\n";
+    }
     print_blocks(networks);
     print_preview(networks);
     if (given.has("--parse")) {
@@ -246,6 +251,13 @@ exit_code run(arguments const& given) {
     std::cout << "memory: " << (report.training_memory >> 20U) << " MiB of the largest training by the estimate, "
               << (report.peak_memory >> 20U) << " MiB of the process at most\n"
               << "written: " << out << '\n';
+    fusion_record const record{given.command(), networks, settings, report};
+    if (given.has("--json")) {
+        or_fail(experiment::write_file(given.one("--json"), fusion_json(record)), exit_code::failure);
+    }
+    if (given.has("--report")) {
+        or_fail(experiment::write_file(given.one("--report"), fusion_page(record)), exit_code::failure);
+    }
     return exit_code::success;
 }
 

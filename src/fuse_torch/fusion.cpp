@@ -15,10 +15,12 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 namespace hpcsched::fuse_torch {
 namespace {
@@ -153,7 +155,43 @@ class journal_file {
 struct search_outcome {
     std::optional<fuse::archive_member> best{};
     fuse::search_progress progress{};
+    std::vector<searched_candidate> candidates{};
 };
+
+/// What a journal tells of each candidate, in the order in which they were done.
+std::vector<searched_candidate> candidates_of(byte_buffer const& journal) {
+    std::vector<searched_candidate> done;
+    std::map<fuse::candidate_id, searched_candidate> in_training;
+    time_point begin{};
+    auto const records = fuse::read_records(journal).records;
+    for (std::size_t r = 1; r < records.size(); ++r) {
+        time_point now{};
+        auto const event = fuse::take_event(records[r], now);
+        if (!event) {
+            continue;
+        }
+        begin = r == 1 ? now : begin;
+        if (auto const* m = std::get_if<fuse::epoch_measured>(&*event)) {
+            in_training[m->id] = {.id = m->id, .at = now - begin, .epochs = m->epoch, .drop = largest(m->drops)};
+        } else if (auto const* e = std::get_if<fuse::evaluated>(&*event); e != nullptr && e->id != 0) {
+            auto const checked = in_training.extract(e->id);
+            done.push_back({.id = e->id,
+                            .at = now - begin,
+                            .epochs = checked.empty() ? 0 : checked.mapped().epochs,
+                            .drop = largest(e->drops),
+                            .latency = e->latency});
+        } else if (auto const* f = std::get_if<fuse::evaluation_failed>(&*event)) {
+            in_training.erase(f->id);
+        }
+    }
+    for (auto const& [id, given_up] : in_training) {
+        done.push_back(given_up);
+    }
+    std::sort(done.begin(), done.end(), [](searched_candidate const& a, searched_candidate const& b) {
+        return a.at != b.at ? a.at < b.at : a.id < b.id;
+    });
+    return done;
+}
 
 template <class Search>
 result<search_outcome> run_search(Search search, network_evaluator& evaluator, fusion_settings const& settings,
@@ -181,12 +219,15 @@ result<search_outcome> run_search(Search search, network_evaluator& evaluator, f
     if (!file.failure().empty()) {
         return error{file.path() + ": cannot be written: " + file.failure()};
     }
-    search_outcome made{.progress = search.progress()};
+    search_outcome made{.progress = search.progress(), .candidates = candidates_of(*journal)};
     if (auto const* const best = search.best()) {
         made.best = *best;
     }
     return made;
 }
+
+using random_search = fuse::search<fuse::random_sampling, fuse::gmorph_mutation, fuse::admit_all,
+                                   fuse::train_to_the_end, fuse::unknown_cost, fuse::elite_queue>;
 
 result<std::vector<fuse::block_timing>> timings_of(teacher_networks const& networks) {
     auto const times = networks.time_blocks();
@@ -218,6 +259,12 @@ result<search_outcome> run_kind(teacher_networks const& networks, network_evalua
         return run_search(fuse::gmorph_p{teachers, config, fuse::gmorph_p_policies()}, evaluator, settings, go_on);
     case search_kind::gmorph_pr:
         return run_search(fuse::gmorph_pr{teachers, config, fuse::gmorph_pr_policies()}, evaluator, settings, go_on);
+    case search_kind::random:
+        return run_search(
+            random_search{teachers,
+                          config,
+                          {.mutation = fuse::gmorph_mutation{}, .stopping = {}, .archive = fuse::elite_queue{}}},
+            evaluator, settings, go_on);
     case search_kind::cost_first:
         break;
     }
@@ -250,9 +297,8 @@ result<fused_network> network_of(fuse::archive_member const& best, teacher_netwo
     return *evaluator.network(best.id);
 }
 
-result<std::vector<double>> drops_on(fused_network const& network, teacher_networks const& networks,
-                                     tensor const& samples, std::vector<task_judge> const& judges,
-                                     std::vector<double>& teachers) {
+result<std::vector<drop_estimate>> drops_on(fused_network const& network, teacher_networks const& networks,
+                                            tensor const& samples, std::vector<task_judge> const& judges) {
     auto const wanted = networks.run(samples);
     if (!wanted) {
         return wanted.error();
@@ -261,16 +307,7 @@ result<std::vector<double>> drops_on(fused_network const& network, teacher_netwo
     if (!given) {
         return given.error();
     }
-    auto reference = scores_of(*wanted, *wanted, judges);
-    auto drops = scores_of(*given, *wanted, judges);
-    if (!reference || !drops) {
-        return reference ? drops.error() : reference.error();
-    }
-    for (std::size_t t = 0; t < drops->size(); ++t) {
-        (*drops)[t] = (*reference)[t] - (*drops)[t];
-    }
-    teachers = std::move(*reference);
-    return drops;
+    return estimate_drops(*given, *wanted, judges);
 }
 
 std::string why_nothing(fuse::search_progress const& p, bool was_stopped, network_evaluator const& evaluator) {
@@ -286,16 +323,36 @@ std::string why_nothing(fuse::search_progress const& p, bool was_stopped, networ
            " candidates keeps every task within the tolerated drop and is faster" + separate;
 }
 
+/// Where there are so few samples that no candidate can show that it keeps what is tolerated.
+std::string too_few(fusion_data const& data, evaluator_settings const& settings) {
+    drop_estimate const best{.standard_error = 1 / static_cast<double>(data.validation.rows())};
+    if (best.upper_bound(settings.confidence) <= settings.tolerated_drop) {
+        return "";
+    }
+    return "; " + std::to_string(data.validation.rows()) +
+           " samples to choose by are too few to tell so small a drop: give more inputs, tolerate more, or ask for "
+           "less confidence";
+}
+
 result<void> finish(fusion_report& report, teacher_networks const& networks, fusion_data const& data,
                     latency_settings latency) {
-    auto const validation =
-        drops_on(report.network, networks, data.validation, data.validation_judges, report.teacher_validation);
-    auto const test = drops_on(report.network, networks, data.test, data.test_judges, report.teacher_test);
-    if (!validation || !test) {
-        return validation ? test.error() : validation.error();
+    struct part {
+        tensor const& samples;
+        std::vector<task_judge> const& judges;
+        std::vector<drop_estimate>& to;
+    };
+    for (part const& each : {part{data.validation, data.validation_judges, report.validation},
+                             part{data.confirmation, data.confirmation_judges, report.confirmation},
+                             part{data.test, data.test_judges, report.test}}) {
+        if (each.samples.empty()) {
+            continue;
+        }
+        auto const drops = drops_on(report.network, networks, each.samples, each.judges);
+        if (!drops) {
+            return drops.error();
+        }
+        each.to = *drops;
     }
-    report.validation_drops = *validation;
-    report.test_drops = *test;
     for (bool const frozen : {true, false}) {
         latency.frozen = frozen;
         auto const measured = compare_latency(networks, report.network, latency);
@@ -322,6 +379,7 @@ result<fusion_report> fuse_networks(teacher_networks const& networks, fusion_dat
     };
     evaluator_settings evaluation = settings.evaluator;
     evaluation.weights = settings.folder;
+    evaluation.tolerated_drop = settings.search.tolerated_drop;
     auto evaluator = network_evaluator::make(networks, data, evaluation, go_on);
     if (!evaluator) {
         return evaluator.error();
@@ -331,20 +389,33 @@ result<fusion_report> fuse_networks(teacher_networks const& networks, fusion_dat
     if (!found) {
         return found.error();
     }
-    bool const is_shared = found->best.has_value();
-    auto network = is_shared ? network_of(*found->best, networks, *evaluator)
-                             : fused_network::build(networks, fuse::model_graph::forest(networks.teachers()), 0);
-    if (!network) {
-        return network.error();
+    // The search's best is the fastest that keeps what is tolerated; whether that is faster than nothing shared is
+    // asked here, and once more below, by the measurement that is reported.
+    bool const is_shared = found->best && found->best->latency < found->progress.curve.front().latency;
+    auto separate = fused_network::build(networks, fuse::model_graph::forest(networks.teachers()), 0);
+    auto network = is_shared ? network_of(*found->best, networks, *evaluator) : separate;
+    if (!network || !separate) {
+        return network ? separate.error() : network.error();
     }
-    fusion_report report{.network = *network,
-                         .found = is_shared,
-                         .remark = is_shared ? "" : why_nothing(found->progress, was_stopped, *evaluator),
-                         .was_stopped = was_stopped,
-                         .progress = std::move(found->progress),
-                         .training_memory = evaluator->largest_training()};
+    fusion_report report{
+        .network = *network,
+        .found = is_shared,
+        .remark = is_shared ? "" : why_nothing(found->progress, was_stopped, *evaluator) + too_few(data, evaluation),
+        .was_stopped = was_stopped,
+        .candidates = std::move(found->candidates),
+        .progress = std::move(found->progress),
+        .training_memory = evaluator->largest_training()};
     if (auto const finished = finish(report, networks, data, evaluation.latency); !finished) {
         return finished.error();
+    }
+    if (report.found && report.latency.fused.lower_quartile >= report.latency.separate.lower_quartile) {
+        report.network = *separate;
+        report.found = false;
+        report.remark = "what was found is not faster, measured once more; the separate networks are returned, as one "
+                        "file";
+        if (auto const finished = finish(report, networks, data, evaluation.latency); !finished) {
+            return finished.error();
+        }
     }
     return report;
 }

@@ -25,7 +25,7 @@ std::vector<task_judge> judges_of(std::vector<task_judge> const& all, std::size_
 } // namespace
 
 result<fusion_data> fusion_data::split(tensor const& inputs, std::vector<task_judge> const& judges, std::size_t tasks,
-                                       std::uint64_t seed, double validation, double test) {
+                                       std::uint64_t seed, double validation, double test, double confirmation) {
     if (inputs.empty()) {
         return error{"there are no inputs; give some that the networks are used on, labels are not needed"};
     }
@@ -46,7 +46,8 @@ result<fusion_data> fusion_data::split(tensor const& inputs, std::vector<task_ju
     auto const total = static_cast<double>(inputs.rows());
     auto const of_validation = static_cast<std::int64_t>(std::llround(total * validation));
     auto const of_test = static_cast<std::int64_t>(std::llround(total * test));
-    std::int64_t const of_training = inputs.rows() - of_validation - of_test;
+    auto const of_confirmation = static_cast<std::int64_t>(std::llround(total * confirmation));
+    std::int64_t const of_training = inputs.rows() - of_validation - of_test - of_confirmation;
     if (of_validation < 1 || of_test < 1 || of_training < 2) {
         return error{std::to_string(inputs.rows()) + " inputs are too few to train on some, choose by some and test "
                                                      "on others; give at least 10"};
@@ -60,11 +61,14 @@ result<fusion_data> fusion_data::split(tensor const& inputs, std::vector<task_ju
     std::span<std::int64_t const> const all{order};
     auto const train = all.first(static_cast<std::size_t>(of_training));
     auto const choose = all.subspan(train.size(), static_cast<std::size_t>(of_validation));
-    auto const report = all.subspan(train.size() + choose.size());
+    auto const confirm = all.subspan(train.size() + choose.size(), static_cast<std::size_t>(of_confirmation));
+    auto const report = all.last(static_cast<std::size_t>(of_test));
     return fusion_data{.training = inputs.select(train),
                        .validation = inputs.select(choose),
+                       .confirmation = confirm.empty() ? tensor{} : inputs.select(confirm),
                        .test = inputs.select(report),
                        .validation_judges = judges_of(judges, tasks, choose),
+                       .confirmation_judges = judges_of(judges, tasks, confirm),
                        .test_judges = judges_of(judges, tasks, report)};
 }
 

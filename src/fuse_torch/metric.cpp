@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/assert.hpp>
 #include <hpcsched/fuse_torch/metric.hpp>
 
 #include <algorithm>
@@ -47,12 +48,12 @@ std::vector<std::int64_t> classes_of(table const& scores) {
     return classes;
 }
 
-double share_equal(std::vector<std::int64_t> const& a, std::vector<std::int64_t> const& b) {
-    std::size_t equal = 0;
+std::vector<bool> equal_classes(std::vector<std::int64_t> const& a, std::vector<std::int64_t> const& b) {
+    std::vector<bool> equal(a.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
-        equal += a[i] == b[i] && a[i] >= 0 ? 1U : 0U;
+        equal[i] = a[i] == b[i] && a[i] >= 0;
     }
-    return static_cast<double>(equal) / static_cast<double>(a.size());
+    return equal;
 }
 
 double matthews(std::vector<std::int64_t> const& given, std::vector<std::int64_t> const& right) {
@@ -106,33 +107,15 @@ double macro(table const& scores, std::vector<std::int64_t> const& right) {
     return counted == 0 ? 0 : sum / static_cast<double>(counted);
 }
 
-} // namespace
-
-std::string_view name_of(metric m) noexcept {
-    return names[static_cast<std::size_t>(m)];
-}
-
-std::optional<metric> metric_of(std::string_view name) noexcept {
-    auto const found = std::find(names.begin(), names.end(), name);
-    return found == names.end() ? std::nullopt : std::optional{static_cast<metric>(found - names.begin())};
-}
-
-result<double> score(metric m, tensor const& outputs, tensor const& labels) {
-    table const scores = table_of(outputs);
-    if (scores.rows == 0 || labels.rows() != outputs.rows()) {
-        return error{"labels: " + std::to_string(labels.rows()) + " rows for " + std::to_string(outputs.rows()) +
+result<void> rows_fit(table const& scores, tensor const& labels) {
+    if (scores.rows == 0 || labels.rows() != static_cast<std::int64_t>(scores.rows)) {
+        return error{"labels: " + std::to_string(labels.rows()) + " rows for " + std::to_string(scores.rows) +
                      " samples"};
     }
-    auto const classes = classes_of(scores);
-    if (m == metric::agreement) {
-        table const teacher = table_of(labels);
-        if (teacher.columns != scores.columns) {
-            return error{"outputs of " + std::to_string(scores.columns) + " scores are compared with " +
-                         std::to_string(teacher.columns)};
-        }
-        return share_equal(classes, classes_of(teacher));
-    }
-    auto const right = labels.integers();
+    return {};
+}
+
+result<void> labels_fit(metric m, table const& scores, std::vector<std::int64_t> const& right) {
     bool const by_class = m == metric::micro_precision || m == metric::macro_precision;
     if (right.size() != (by_class ? scores.values.size() : scores.rows)) {
         return error{std::string{name_of(m)} + " wants " +
@@ -147,8 +130,59 @@ result<double> score(metric m, tensor const& outputs, tensor const& labels) {
             return error{"label " + std::to_string(label) + " is none of 0 to " + std::to_string(most)};
         }
     }
-    return m == metric::accuracy          ? share_equal(classes, right)
-           : m == metric::matthews        ? matthews(classes, right)
+    return {};
+}
+
+} // namespace
+
+std::string_view name_of(metric m) noexcept {
+    return names[static_cast<std::size_t>(m)];
+}
+
+std::optional<metric> metric_of(std::string_view name) noexcept {
+    auto const found = std::find(names.begin(), names.end(), name);
+    return found == names.end() ? std::nullopt : std::optional{static_cast<metric>(found - names.begin())};
+}
+
+result<std::vector<bool>> right_samples(metric m, tensor const& outputs, tensor const& labels) {
+    HPCSCHED_ASSERT(m == metric::agreement || m == metric::accuracy);
+    table const scores = table_of(outputs);
+    if (auto const same = rows_fit(scores, labels); !same) {
+        return same.error();
+    }
+    auto const classes = classes_of(scores);
+    if (m == metric::agreement) {
+        table const teacher = table_of(labels);
+        if (teacher.columns != scores.columns) {
+            return error{"outputs of " + std::to_string(scores.columns) + " scores are compared with " +
+                         std::to_string(teacher.columns)};
+        }
+        return equal_classes(classes, classes_of(teacher));
+    }
+    auto const right = labels.integers();
+    if (auto const fit = labels_fit(m, scores, right); !fit) {
+        return fit.error();
+    }
+    return equal_classes(classes, right);
+}
+
+result<double> score(metric m, tensor const& outputs, tensor const& labels) {
+    if (m == metric::agreement || m == metric::accuracy) {
+        auto const right = right_samples(m, outputs, labels);
+        if (!right) {
+            return right.error();
+        }
+        return static_cast<double>(std::count(right->begin(), right->end(), true)) / static_cast<double>(right->size());
+    }
+    table const scores = table_of(outputs);
+    if (auto const same = rows_fit(scores, labels); !same) {
+        return same.error();
+    }
+    auto const right = labels.integers();
+    if (auto const fit = labels_fit(m, scores, right); !fit) {
+        return fit.error();
+    }
+    return m == metric::matthews          ? matthews(classes_of(scores), right)
            : m == metric::micro_precision ? average_precision(scores.values, right)
                                           : macro(scores, right);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/fuse_torch/drop_estimate.hpp>
 #include <hpcsched/fuse_torch/network_evaluator.hpp>
 
 #include "states.hpp"
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -29,11 +31,12 @@ struct network_evaluator::state {
     std::function<bool()> go_on{};
     std::vector<tensor> training_targets{};
     std::vector<tensor> validation_targets{};
+    std::vector<tensor> confirmation_targets{};
     std::vector<double> teacher_scores{};
     std::map<fuse::candidate_id, held_candidate> candidates{};
     std::optional<fused_network> forest{};
     duration forest_latency{};
-    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+    duration begin{};
     time_point origin{};
     std::string failure{};
     std::uint64_t largest = 0;
@@ -53,16 +56,49 @@ struct network_evaluator::state {
         return detail::guarded([&] { return std::optional{detail::load_script(file_of(base).string())}; });
     }
 
+    [[nodiscard]] duration clock_now() const {
+        timespec at{};
+        ::clock_gettime(settings.counts_processor_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &at);
+        return std::chrono::seconds{at.tv_sec} + std::chrono::nanoseconds{at.tv_nsec};
+    }
+
+    /// By how much each task may drop, by the validation part.
     [[nodiscard]] result<std::vector<double>> drops_of(fused_network const& network) const {
         auto const outputs = network.run(data.validation);
         if (!outputs) {
             return outputs.error();
         }
-        auto reached = scores_of(*outputs, validation_targets, data.validation_judges);
-        for (std::size_t t = 0; reached && t < reached->size(); ++t) {
-            (*reached)[t] = teacher_scores[t] - (*reached)[t];
+        auto const estimates = estimate_drops(*outputs, validation_targets, data.validation_judges);
+        if (!estimates) {
+            return estimates.error();
         }
-        return reached;
+        std::vector<double> drops;
+        for (drop_estimate const& each : *estimates) {
+            drops.push_back(each.upper_bound(settings.confidence));
+        }
+        return drops;
+    }
+
+    /// The same of a candidate that is done: where it is within what is tolerated, no less than on other samples.
+    [[nodiscard]] result<std::vector<double>> confirmed_drops(fused_network const& network,
+                                                              std::vector<double> drops) const {
+        bool const passes =
+            std::all_of(drops.begin(), drops.end(), [&](double drop) { return drop <= settings.tolerated_drop; });
+        if (!passes || data.confirmation.empty()) {
+            return drops;
+        }
+        auto const outputs = network.run(data.confirmation);
+        if (!outputs) {
+            return outputs.error();
+        }
+        auto const estimates = estimate_drops(*outputs, confirmation_targets, data.confirmation_judges);
+        if (!estimates) {
+            return estimates.error();
+        }
+        for (std::size_t t = 0; t < drops.size(); ++t) {
+            drops[t] = std::max(drops[t], (*estimates)[t].drop);
+        }
+        return drops;
     }
 
     [[nodiscard]] result<duration> latency_of(fuse::candidate_id id, fused_network const& network) {
@@ -108,6 +144,14 @@ result<network_evaluator> network_evaluator::make(teacher_networks networks, fus
     if (!on_validation) {
         return error{"running the teachers on the validation inputs: " + on_validation.error().message};
     }
+    std::vector<tensor> on_confirmation;
+    if (!data.confirmation.empty()) {
+        auto outputs = networks.run(data.confirmation);
+        if (!outputs) {
+            return error{"running the teachers on the confirmation inputs: " + outputs.error().message};
+        }
+        on_confirmation = std::move(*outputs);
+    }
     auto reached = scores_of(*on_validation, *on_validation, data.validation_judges);
     if (!reached) {
         return reached.error();
@@ -122,8 +166,10 @@ result<network_evaluator> network_evaluator::make(teacher_networks networks, fus
                                               .go_on = std::move(go_on),
                                               .training_targets = std::move(*on_training),
                                               .validation_targets = std::move(*on_validation),
+                                              .confirmation_targets = std::move(on_confirmation),
                                               .teacher_scores = std::move(*reached),
                                               .forest = std::move(*forest)});
+    made->begin = made->clock_now();
     return network_evaluator{std::move(made)};
 }
 
@@ -191,6 +237,11 @@ std::optional<fuse::measurement> network_evaluator::measure(fuse::candidate_id i
     }
     held_candidate& held = s.candidates.find(id)->second;
     held.training.reset(); // gradients and moments go
+    auto const confirmed = s.confirmed_drops(held.network, std::move(*drops));
+    if (!confirmed) {
+        s.failure = confirmed.error().message;
+        return std::nullopt;
+    }
     auto const latency = s.latency_of(id, held.network);
     if (!latency) {
         s.failure = latency.error().message;
@@ -202,7 +253,7 @@ std::optional<fuse::measurement> network_evaluator::measure(fuse::candidate_id i
             return std::nullopt;
         }
     }
-    return fuse::measurement{std::move(*drops), *latency};
+    return fuse::measurement{*confirmed, *latency};
 }
 
 void network_evaluator::forget(fuse::candidate_id id) {
@@ -214,12 +265,12 @@ void network_evaluator::forget(fuse::candidate_id id) {
 }
 
 time_point network_evaluator::now() const {
-    return state_->origin + std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - state_->begin);
+    return state_->origin + (state_->clock_now() - state_->begin);
 }
 
 void network_evaluator::go_on_from(time_point then) {
     state_->origin = then;
-    state_->begin = std::chrono::steady_clock::now();
+    state_->begin = state_->clock_now();
 }
 
 std::optional<fused_network> network_evaluator::network(fuse::candidate_id id) const {

@@ -96,6 +96,7 @@ TEST_CASE("graph_rules: what is wrong with a graph is named") {
     CHECK(wrong([](auto& n) { n[8].id = {3, 1}; }) == "node 3.1: is no block of these teachers");
     CHECK(wrong([](auto& n) { n[8].id = {2, 6}; }) == "node 2.6: is no block of these teachers");
     CHECK(wrong([](auto& n) { n[8].parent = 0; }) == "node 2.0: ends the tree, and is no output");
+    CHECK(wrong([](auto& n) { n[7].parent = 6; }) == "node 1.5: is the output of its task, yet something reads it");
     CHECK(wrong([](auto& n) { n[9].parent = 0; }) == "node 2.1: ends the tree, and is no output");
     CHECK(wrong([](auto& n) {
               n[8].parent = 0;

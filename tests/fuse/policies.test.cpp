@@ -274,6 +274,10 @@ TEST_CASE("extrapolated_drop: a curve that shrinks by one factor ends where its 
     CHECK(extrapolated_drop(curve, 1) == doctest::Approx(0.06));
     CHECK(extrapolated_drop(curve, 2) == doctest::Approx(0.05));
     CHECK(extrapolated_drop(curve, 1'000) == doctest::Approx(0.04));
+    // One that falls faster and faster is taken to slow down all the same.
+    std::vector<curve_point> const falling{{0, 0.20}, {2, 0.19}, {4, 0.17}};
+    CHECK(extrapolated_drop(falling, 1) == doctest::Approx(0.17 - 0.02 * 0.95));
+    CHECK(extrapolated_drop(falling, 2) == doctest::Approx(0.17 - 0.02 * (0.95 + 0.95 * 0.95)));
     std::vector<curve_point> const flat{{0, 0.20}, {2, 0.12}, {4, 0.13}};
     CHECK(extrapolated_drop(flat, 10) == 0.13);
     CHECK(extrapolated_drop(std::vector<curve_point>{{0, 0.3}}, 5) == 0.3);

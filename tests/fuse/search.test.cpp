@@ -14,9 +14,12 @@
 #include "small.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -91,6 +94,30 @@ void check_kills(teacher_set const& teachers, search_config const& config, auto 
         check_same(second, third);
     }
 }
+
+/// Remembers what it is told.
+struct listening_sampler : random_sampling {
+    std::vector<outcome> heard{};
+
+    void learn(search_view const& /*v*/, candidate const& /*c*/, outcome const& o) { heard.push_back(o); }
+};
+
+/// Gives a candidate up at its second check, and expects a drop of 0.3 where it is told so.
+struct gives_up {
+    bool expects = true;
+
+    [[nodiscard]] training_step next(search_view const& /*v*/, candidate const& /*c*/,
+                                     std::span<curve_point const> curve) const {
+        if (curve.size() < 2) {
+            return {training_step::kind::train, static_cast<std::uint32_t>(curve.size())};
+        }
+        return {training_step::kind::abandon, curve.back().epoch, expects ? std::optional{0.3} : std::nullopt};
+    }
+    void learn(search_view const& /*v*/, candidate const& /*c*/, std::span<curve_point const> /*curve*/,
+               outcome const& /*o*/) noexcept {}
+};
+
+using listening_search = search<listening_sampler, gmorph_mutation, admit_all, gives_up, unknown_cost, elite_queue>;
 
 } // namespace
 
@@ -221,6 +248,37 @@ TEST_CASE("search: what is said of no candidate, or of an epoch that was not ask
     CHECK(std::get<evaluate_candidate>(out.items()[0]).id == 2);
 }
 
+TEST_CASE(
+    "search: of what was given up the policies hear the drop that was expected, else the last that was measured") {
+    auto const teachers = three_vggs();
+    for (bool const expects : {true, false}) {
+        listening_search s{teachers, {.iterations_max = 1}, {.stopping = {expects}}};
+        buffer<search_command> out;
+        byte_buffer journal;
+        s.handle(search_started{}, time_point{}, out, journal);
+        s.handle(evaluated{0, {}, duration{1000}}, time_point{}, out, journal);
+        s.handle(epoch_measured{1, 0, {0.9, 0.1, 0.1}}, time_point{}, out, journal);
+        s.handle(epoch_measured{1, 1, {0.5, 0.1, 0.1}}, time_point{}, out, journal);
+        REQUIRE(s.parts().sampler.heard.size() == 1);
+        CHECK(s.parts().sampler.heard[0] ==
+              outcome{.how = ending::abandoned, .drop = expects ? 0.3 : 0.5, .epochs = 1});
+    }
+}
+
+TEST_CASE("search: a drop that is no number is no success") {
+    auto const teachers = three_vggs();
+    gmorph s{teachers, {.iterations_max = 50}, gmorph_policies()};
+    buffer<search_command> out;
+    byte_buffer journal;
+    double const none = std::numeric_limits<double>::quiet_NaN();
+    s.handle(search_started{}, time_point{}, out, journal);
+    s.handle(evaluated{0, {}, duration{1000}}, time_point{}, out, journal);
+    out.clear();
+    s.handle(epoch_measured{1, 0, {0, none, 0}}, time_point{}, out, journal);
+    REQUIRE(out.size() == 1);
+    CHECK(std::holds_alternative<train_until>(out.items()[0]));
+}
+
 TEST_CASE("search: lanes train several at once, and results come in any order") {
     auto const teachers = three_vggs();
     gmorph s{
@@ -328,6 +386,42 @@ TEST_CASE("inheritance: blocks from the base or the teacher, adapters from one l
             .value();
     auto const at = base.find({2, 10}).value();
     CHECK(weight_origins(teachers, other, base)[at] == weight_origin{source::base, {2, 6}});
+}
+
+TEST_CASE("inheritance: of two adapters that read the same, each is told by whom it feeds") {
+    using test::conv;
+    auto const wide = [](std::string name) {
+        return teacher{std::move(name), {conv(3, 6, 10), conv(6, 6, 20), test::head(6, 2, 30)}};
+    };
+    auto const teachers =
+        teacher_set::make({{"a", {conv(3, 4, 1), conv(4, 4, 2), test::head(4, 2, 3)}}, wide("b"), wide("c")}).value();
+    std::vector<loose_node> nodes{
+        loose_node{}, {.id = {1, 0}, .parent = 0}, {.id = {1, 1}, .parent = 1}, {.id = {1, 2}, .parent = 2}};
+    for (std::uint16_t const task : {std::uint16_t{2}, std::uint16_t{3}}) {
+        auto const above = static_cast<node_index>(nodes.size());
+        nodes.push_back(
+            {.id = {task, 3}, .adapter = adapter_kind::convolution, .parent = 1, .output = tensor_shape{6, 8, 8}});
+        nodes.push_back({.id = {task, 1}, .parent = above});
+        nodes.push_back({.id = {task, 2}, .parent = above + 1});
+    }
+    auto const base = make_graph(teachers, nodes).value();
+    auto const origins = weight_origins(teachers, base, base);
+    for (node_index i = 1; i < base.size(); ++i) {
+        CHECK(origins[i] == weight_origin{weight_origin::source::base, base[i].id});
+    }
+}
+
+TEST_CASE("journal: a record that stands in another's place ends what is whole") {
+    byte_buffer journal;
+    std::array<std::byte, 3> const bytes{std::byte{1}, std::byte{2}, std::byte{3}};
+    append_record(journal, bytes, 0);
+    std::size_t const one = journal.size();
+    append_record(journal, bytes, 1);
+    CHECK(read_records(journal).records.size() == 2);
+    byte_buffer twice{journal.begin(), journal.begin() + static_cast<std::ptrdiff_t>(one)};
+    twice.insert(twice.end(), journal.begin(), journal.begin() + static_cast<std::ptrdiff_t>(one));
+    CHECK(read_records(twice).records.size() == 1);
+    CHECK(read_records(twice).whole == one);
 }
 
 } // namespace hpcsched::fuse

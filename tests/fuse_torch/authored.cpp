@@ -197,16 +197,18 @@ void write(resnet_like const& model, std::string const& file, std::uint64_t seed
     torch::manual_seed(seed);
     std::int64_t const w = model.width;
     std::vector<Module> layers;
-    for (std::uint32_t i = 0; i < model.blocks; ++i) {
-        layers.push_back(residual(w, w, 1));
-    }
-    for (std::uint32_t i = 0; i < model.blocks; ++i) {
-        layers.push_back(residual(i == 0 ? w : 2 * w, 2 * w, i == 0 ? 2 : 1));
+    std::int64_t channels = w;
+    for (std::size_t stage = 0; stage < model.stages.size(); ++stage) {
+        std::int64_t const wide = w << stage;
+        for (std::uint32_t i = 0; i < model.stages[stage]; ++i) {
+            layers.push_back(residual(channels, wide, channels == wide ? 1 : 2));
+            channels = wide;
+        }
     }
     save(network({{"conv1", conv(model.channels, w)},
                   {"bn1", batch_norm(w)},
                   {"layers", sequential(layers)},
-                  {"fc", linear(2 * w, model.classes)}},
+                  {"fc", linear(channels, model.classes)}},
                  "  x = torch.relu(self.bn1.forward(self.conv1.forward(x)))\n"
                  "  x = self.layers.forward(x)\n"
                  "  x = torch.adaptive_avg_pool2d(x, [1, 1])\n"
@@ -304,7 +306,9 @@ double train(std::string const& file, tensor const& images, std::vector<std::int
         parameters.push_back(p.set_requires_grad(true));
     }
     at::Tensor const x = images.held()->value;
-    at::Tensor const y = at::tensor(at::ArrayRef<std::int64_t>{labels}, at::kLong);
+    bool const by_class = static_cast<std::int64_t>(labels.size()) == x.size(0);
+    at::Tensor y = at::tensor(at::ArrayRef<std::int64_t>{labels}, at::kLong);
+    y = by_class ? y : y.view({x.size(0), -1}).to(at::kFloat);
     torch::optim::Adam optimiser{parameters, torch::optim::AdamOptions{rate}};
     std::int64_t const batch = 64;
     std::int64_t const steps = (x.size(0) + batch - 1) / batch * epochs;
@@ -318,13 +322,18 @@ double train(std::string const& file, tensor const& images, std::vector<std::int
             static_cast<torch::optim::AdamOptions&>(optimiser.param_groups()[0].options()).lr(rate * scale + 1e-6);
             optimiser.zero_grad();
             at::Tensor const logits = m.forward({x.index_select(0, rows)}).toTensor();
-            at::cross_entropy_loss(logits, y.index_select(0, rows), {}, at::Reduction::Mean, -100, 0.05).backward();
+            at::Tensor const wanted = y.index_select(0, rows);
+            (by_class ? at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Mean, -100, 0.05)
+                      : at::binary_cross_entropy_with_logits(logits, wanted))
+                .backward();
             optimiser.step();
         }
     }
     m.eval();
     c10::NoGradGuard const no_grad;
-    double const right = m.forward({x}).toTensor().argmax(1).eq(y).to(at::kFloat).mean().item<double>();
+    at::Tensor const outputs = m.forward({x}).toTensor();
+    at::Tensor const right_ones = by_class ? outputs.argmax(1).eq(y) : outputs.gt(0).eq(y);
+    double const right = right_ones.to(at::kFloat).mean().item<double>();
     m.save(file);
     return right;
 }

@@ -23,11 +23,11 @@ struct vgg_like {
     bool in_place = false; ///< ReLU writes to its input
 };
 
-/// Convolution, batch norm, residual blocks whose second half is twice as wide, mean, classes.
+/// Convolution, batch norm, residual blocks in stages, each twice as wide as the one before, mean, classes.
 struct resnet_like {
     std::uint32_t channels = 3;
     std::uint32_t width = 8;
-    std::uint32_t blocks = 2; ///< of each width
+    std::vector<std::uint32_t> stages{2, 2}; ///< blocks of each width
     std::uint32_t classes = 3;
 };
 
@@ -60,8 +60,9 @@ void write_two_inputs(std::string const& file);
 void write_tuple(std::string const& file);
 void write_frozen(std::string const& file);
 
-/// Trains a classifier with Adam and one-cycle, one thread, and writes it back.
-/// \return the share that it gets right of what it was trained on
+/// Trains a classifier with Adam and one-cycle, one thread, and writes it back. As many labels as samples are classes;
+/// more, 0 or 1 for each output.
+/// \return the share of the labels that it gets right of what it was trained on
 double train(std::string const& file, tensor const& images, std::vector<std::int64_t> const& labels, unsigned epochs,
              double rate, std::uint64_t seed);
 

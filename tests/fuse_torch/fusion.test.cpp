@@ -62,10 +62,13 @@ TEST_CASE("fusion: two networks trained here are fused into one that is faster a
     trained_pair const pair;
     auto const networks = teacher_networks::load(pair.files, pair.shown.images).value();
     auto const data = fusion_data::split(pair.shown.images, pair.judges(), 2, 1).value();
-    CHECK(data.training.rows() + data.validation.rows() + data.test.rows() == 900);
+    CHECK(data.training.rows() + data.validation.rows() + data.confirmation.rows() + data.test.rows() == 900);
     auto const before = preview(networks).value();
     CHECK(before.sites > 0);
     CHECK(before.best.front().latency < before.separate);
+    CHECK(fastest_threads(networks, pair.shown.images, 32, 1) == 1);
+    unsigned const threads = fastest_threads(networks, pair.shown.images, 32, 4);
+    CHECK((threads == 1 || threads == 2 || threads == 4));
     std::vector<fusion_event> events;
     fusion_settings const settings{.search = {.seed = 3,
                                               .tolerated_drop = 0.03,
@@ -80,15 +83,18 @@ TEST_CASE("fusion: two networks trained here are fused into one that is faster a
     REQUIRE(report.found);
     CHECK(events.front().what == fusion_event::kind::baseline);
     CHECK(report.progress.accepted > 0);
-    CHECK(*std::max_element(report.validation_drops.begin(), report.validation_drops.end()) <= 0.03);
-    CHECK(*std::max_element(report.test_drops.begin(), report.test_drops.end()) <= 0.1);
+    for (std::size_t t = 0; t < 2; ++t) {
+        CHECK(report.validation[t].upper_bound(0.9) <= 0.03);
+        CHECK(report.confirmation[t].drop <= 0.03);
+        CHECK(report.test[t].drop <= 0.03 + report.test[t].half_width_95());
+    }
     CHECK(report.network.graph().size() < fuse::model_graph::forest(networks.teachers()).size() + 3);
     CHECK(report.latency.fused.lower_quartile < report.latency.separate.lower_quartile);
     CHECK(report.training_memory > 0);
     CHECK(report.peak_memory > report.training_memory);
     MESSAGE("separate " << report.latency.separate.lower_quartile.count() / 1000 << " us, fused "
                         << report.latency.fused.lower_quartile.count() / 1000 << " us, " << report.progress.evaluated
-                        << " evaluated, test drops " << report.test_drops[0] << ' ' << report.test_drops[1]);
+                        << " evaluated, test drops " << report.test[0].drop << " and " << report.test[1].drop);
     // It is served as it was found.
     std::string const file = pair.folder / "fused.pt";
     REQUIRE(report.network.save(file).has_value());
@@ -131,7 +137,7 @@ TEST_CASE("fusion: a stopped search goes on from its folder, and a budget too sh
     CHECK(!nothing.found);
     CHECK(nothing.remark.find("too short") != std::string::npos);
     CHECK(nothing.network.graph() == fuse::model_graph::forest(networks.teachers()));
-    CHECK(nothing.test_drops == std::vector<double>{0, 0});
+    CHECK((nothing.test[0].drop == 0 && nothing.test[1].drop == 0));
     settings.budget = {};
     settings.folder = pair.folder / "search";
     int evaluated = 0;

@@ -51,10 +51,10 @@ TEST_CASE("metric: labels that do not fit are refused, and data is cut into part
     }
     auto const inputs = reals({40, 1}, numbers);
     auto const data = fusion_data::split(inputs, {}, 2, 5).value();
-    CHECK(data.training.rows() == 28);
+    CHECK(data.training.rows() == 24);
     CHECK(data.validation.rows() == 6);
     std::vector<float> all = data.training.reals();
-    for (tensor const& part : {data.validation, data.test}) {
+    for (tensor const& part : {data.validation, data.confirmation, data.test}) {
         auto const more = part.reals();
         all.insert(all.end(), more.begin(), more.end());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/fuse_torch/fused_model.hpp>
 
+#include <boost/json.hpp>
 #include <doctest/doctest.h>
 
 #include "authored.hpp"
@@ -8,6 +9,8 @@
 #include <sys/wait.h>
 #include <temporary_folder.hpp>
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -46,6 +49,59 @@ bool has(std::string const& text, char const* part) {
     return text.find(part) != std::string::npos;
 }
 
+/// All of the search is in it, and it agrees with itself.
+void check_record(std::string const& text) {
+    auto const v = boost::json::parse(text);
+    CHECK(v.at("schema").as_string() == "hpcsched.fusion");
+    CHECK(v.at("found").as_bool());
+    CHECK(v.at("confidence").to_number<double>() == 0.8);
+    REQUIRE(v.at("tasks").as_array().size() == 2);
+    for (auto const& task : v.at("tasks").as_array()) {
+        CHECK(task.at("validation").at("high_95").to_number<double>() >
+              task.at("validation").at("drop").to_number<double>());
+        CHECK(task.at("confirmation").at("drop").to_number<double>() <= 0.1);
+        CHECK(task.at("test").at("separate").to_number<double>() - task.at("test").at("fused").to_number<double>() ==
+              doctest::Approx(task.at("test").at("drop").to_number<double>()));
+    }
+    CHECK(v.at("separate").at("nodes").as_array().size() == 22);
+    CHECK(v.at("fused").at("nodes").as_array().size() < 24);
+    for (auto const& node : v.at("fused").at("nodes").as_array()) {
+        CHECK((node.at("parent").is_null() || node.at("parent").is_string()));
+    }
+    CHECK(v.at("fused").at("multiply_adds").to_number<double>() <
+          v.at("separate").at("multiply_adds").to_number<double>());
+    auto const& search = v.at("search");
+    CHECK(search.at("started").to_number<std::size_t>() ==
+          v.at("candidates").as_array().size() + search.at("failed").to_number<std::size_t>());
+    // Each step of the curve is a candidate that kept what is tolerated, faster than the one before.
+    double before = INFINITY;
+    for (auto const& step : search.at("curve").as_array()) {
+        double const latency = step.at("latency").to_number<double>();
+        CHECK(latency < before);
+        before = latency;
+    }
+    bool seen = false;
+    for (auto const& c : v.at("candidates").as_array()) {
+        bool const is_best = c.at("latency").is_number() && c.at("latency").to_number<double>() == before;
+        seen = seen || (is_best && c.at("drop").to_number<double>() <= 0.1);
+    }
+    CHECK(seen);
+}
+
+/// It holds what it shows, and asks for nothing.
+void check_page(std::string const& html) {
+    CHECK(html.starts_with("<!doctype html>"));
+    CHECK(html.ends_with("</html>\n"));
+    CHECK(!has(html, "<script"));
+    CHECK(!has(html, "src="));
+    CHECK(!has(html, "href="));
+    for (char const* const part : {"Before", "After", "class=\"fuse-1\"", "class=\"fuse-2\"", "shape: features.m0",
+                                   "Latency against drop", "The best so far", "confirmation", "--confidence 0.8"}) {
+        CAPTURE(part);
+        CHECK(has(html, part));
+    }
+}
+
 } // namespace
 
 TEST_CASE("program: the program fuses files, tells what it does, and leaves the best so far at Ctrl-C") {
@@ -71,12 +127,15 @@ TEST_CASE("program: the program fuses files, tells what it does, and leaves the 
     CHECK(!std::filesystem::exists("fused.pt"));
     std::string const out = folder / "fused.pt";
     auto const fused = run_program(models + " -l " + folder / "shape.npy" + " -l " + folder / "hue.npy" +
-                                       " --drop 0.1 --budget 20s --iterations 12 --epochs 3 -o " + out,
+                                       " --drop 0.1 --budget 20s --iterations 30 --epochs 4 --confidence 0.8 --json " +
+                                       folder / "fused.json" + " --report " + folder / "fused.html" + " -o " + out,
                                    log);
     INFO(fused.out);
     REQUIRE(fused.status == 0);
     CHECK(has(fused.out, "candidate  epoch      drop  latency"));
     CHECK(has(fused.out, "written: "));
+    check_record(hpcsched::test::read_text(folder / "fused.json"));
+    check_page(hpcsched::test::read_text(folder / "fused.html"));
     auto const inspected = run_program("inspect " + out, log);
     CHECK(inspected.status == 0);
     CHECK(has(inspected.out, "outputs: shape hue"));

@@ -339,9 +339,8 @@ class search {
             out.append(forget{t.what.id});
             auto node = running_.extract(t.what.id);
             training const& gone = node.mapped();
-            settle(
-                gone,
-                {.how = ending::abandoned, .drop = gone.curve.empty() ? 1.0 : gone.curve.back().drop, .epochs = done});
+            double const last = gone.curve.empty() ? 1.0 : gone.curve.back().drop;
+            settle(gone, {.how = ending::abandoned, .drop = next.expected_drop.value_or(last), .epochs = done});
             forget_unneeded(out);
         } else if (next.until >= config_.plan.epochs_max) {
             end_at(t, ending::ran_out, config_.plan.epochs_max, out);

@@ -6,6 +6,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/fuse/mutation.hpp>
 #include <hpcsched/fuse/search_config.hpp>
+#include <hpcsched/fuse_torch/drop_estimate.hpp>
 #include <hpcsched/fuse_torch/fused_network.hpp>
 #include <hpcsched/fuse_torch/fusion_data.hpp>
 #include <hpcsched/fuse_torch/latency.hpp>
@@ -22,7 +23,22 @@
 namespace hpcsched::fuse_torch {
 
 /// Which search chooses what is trained.
-enum class search_kind : std::uint8_t { cost_first = 0, gmorph = 1, gmorph_p = 2, gmorph_pr = 3 };
+enum class search_kind : std::uint8_t {
+    cost_first = 0, ///< this library's
+    gmorph = 1,     ///< GMorph's, by its constants
+    gmorph_p = 2,   ///< with learning curves
+    gmorph_pr = 3,  ///< with learning curves and rules
+    random = 4,     ///< GMorph's mutations of the separate networks, nothing learnt
+};
+
+/// A candidate of a search.
+struct searched_candidate {
+    fuse::candidate_id id = 0;
+    duration at{};            ///< when it was done, since the search began
+    std::uint32_t epochs = 0; ///< at the last check while it was trained
+    double drop = 0;          ///< the largest of all tasks, as it counted
+    duration latency{};       ///< 0: it was given up before it was measured
+};
 
 /// What happened in a search, for who watches it.
 struct fusion_event {
@@ -52,10 +68,10 @@ struct fusion_report {
     bool found = false;    ///< whether something is shared
     std::string remark{};  ///< where nothing was found: why
     bool was_stopped = false;
-    std::vector<double> teacher_validation{}; ///< scores, by tasks
-    std::vector<double> validation_drops{};
-    std::vector<double> teacher_test{};
-    std::vector<double> test_drops{};
+    std::vector<drop_estimate> validation{};   ///< by tasks; chosen by these, so they flatter
+    std::vector<drop_estimate> confirmation{}; ///< what is chosen has to hold here; empty where there is no such part
+    std::vector<drop_estimate> test{};         ///< nothing was chosen by these
+    std::vector<searched_candidate> candidates{};
     latency_comparison latency{}; ///< frozen
     latency_comparison latency_unfrozen{};
     fuse::search_progress progress{};

@@ -19,22 +19,25 @@ struct task_judge {
     tensor labels{};
 };
 
-/// Inputs in three parts that share no row: networks are trained on the first, candidates chosen by the second, and
-/// the third is looked at once, at the end.
+/// Inputs in four parts that share no row: networks are trained on the first and candidates chosen by the second; of
+/// many candidates, that which looks best there has been lucky too, so what is chosen must hold on the third; and the
+/// fourth is looked at once, at the end.
 struct fusion_data {
     tensor training{};
     tensor validation{};
+    tensor confirmation{}; ///< may be empty: then the second part alone decides
     tensor test{};
     std::vector<task_judge> validation_judges{}; ///< by tasks
+    std::vector<task_judge> confirmation_judges{};
     std::vector<task_judge> test_judges{};
 
     /// Shuffles the rows by a seed and cuts them.
-    /// \param validation  share of the rows, as `test`; the rest is for training
+    /// \param validation  share of the rows, as `test` and `confirmation`; the rest is for training
     /// \error no inputs; too few to have a row in each part; labels whose number is not that of the inputs; a judge for
     ///        another number of tasks; a NaN among the inputs
     [[nodiscard]] static result<fusion_data> split(tensor const& inputs, std::vector<task_judge> const& judges,
                                                    std::size_t tasks, std::uint64_t seed, double validation = 0.15,
-                                                   double test = 0.15);
+                                                   double test = 0.15, double confirmation = 0.1);
 };
 
 /// What the teachers reach, by tasks.

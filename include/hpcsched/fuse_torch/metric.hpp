@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hpcsched::fuse_torch {
 
@@ -29,6 +30,11 @@ enum class metric : std::uint8_t {
 /// \param labels   as the metric wants them; of `agreement` the teacher's outputs
 /// \error numbers of samples or of classes that do not fit, a label that is no class
 [[nodiscard]] result<double> score(metric m, tensor const& outputs, tensor const& labels);
+
+/// Of which samples the class is right; `score` is the share of these.
+/// \pre m is agreement or accuracy
+/// \error as of `score`
+[[nodiscard]] result<std::vector<bool>> right_samples(metric m, tensor const& outputs, tensor const& labels);
 
 } // namespace hpcsched::fuse_torch
 

@@ -25,10 +25,18 @@ struct evaluator_settings {
     latency_settings latency{};
     bool fits_adapters = true;          ///< by ridge regression; false: they start random, as GMorph's
     std::int64_t fitting_samples = 500; ///< from the training part
+    /// What counts as a candidate's drop is the bound below which the true one lies with this confidence, by the
+    /// samples of the validation part; 0.5: what was measured there.
+    double confidence = 0.9;
+    double tolerated_drop = 0.01;       ///< a candidate within it must show so on the confirmation part too
+    bool counts_processor_time = false; ///< the search's time is what this process computed, not what passed
     std::filesystem::path weights{};    ///< a folder for trained weights, so that a killed search goes on; empty: none
 };
 
 /// Builds, trains and measures real networks for a search. Models fuse::evaluator.
+///
+/// A candidate's drops are upper bounds, and of one that is within what is tolerated not below what is measured on the
+/// confirmation part: no candidate passes by luck on one part alone.
 ///
 /// A candidate's latency is that of the forest as it was measured first, times the ratio of the two in interleaved
 /// runs: what the machine does beside changes both alike.

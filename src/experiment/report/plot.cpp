@@ -193,7 +193,7 @@ struct frame {
 
 [[nodiscard]] std::string draw_line(plot_line const& line, axis const& x, axis const& y) {
     std::string out;
-    if (line.points.size() > 1) {
+    if (line.joined && line.points.size() > 1) {
         out += "<polyline " + stroke_of(line.style) + " stroke-linejoin=\"round\" points=\"";
         for (plot_point const& p : line.points) {
             out += pixels(x.at(p.x)) + ',' + pixels(y.at(p.y)) + ' ';
@@ -235,7 +235,9 @@ struct frame {
     double const step = std::min(20.0, (in.height - in.top - 12) / static_cast<double>(from.lines.size()));
     double y = in.top + 8;
     for (plot_line const& line : from.lines) {
-        out += line_between(x, y, x + 28, y, stroke_of(line.style));
+        if (line.joined) {
+            out += line_between(x, y, x + 28, y, stroke_of(line.style));
+        }
         if (line.markers) {
             out += marker_at(x + 14, y, line.style);
         }

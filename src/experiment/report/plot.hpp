@@ -20,6 +20,7 @@ struct plot_line {
     line_style style;
     std::vector<plot_point> points;
     bool markers = false;
+    bool joined = true; ///< by a line
 };
 
 /// A picture of lines over two axes, with a legend beside it.
