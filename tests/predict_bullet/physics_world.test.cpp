@@ -167,6 +167,17 @@ TEST_CASE("physics world: what rolls away for ever does not keep a scene going, 
     CHECK(run.steps() > 700);
 }
 
+TEST_CASE("physics world: what never rests ends with the scene's steps") {
+    scene s = one_body({.id = 2, .position = {0, 100, 0}});
+    s.steps = 20;
+    physics_world const world;
+    physics_run run = world.make_run();
+    world.begin(run, s);
+    while (run.steps() < 100 && world.step(run) == progress::running) {
+    }
+    CHECK(run.steps() == 20);
+}
+
 TEST_CASE("physics world: rings of capsules and rings of hulls lie and stack alike") {
     physics_world const world;
     physics_run run = world.make_run();
