@@ -171,6 +171,26 @@ TEST_CASE("cluster world: without room at home a cell moves where it may, and wa
     CHECK(next.ask(o, 1, predict::precision::exactly(50))->answer.then->mean == 1); // for the move
 }
 
+TEST_CASE("cluster world: of those that wait already, who has waited the longest runs first") {
+    cluster_outlook o = one_device();
+    o.free = {0};
+    for (double const waited : {50.0, 90.0}) {
+        session_outlook s = idle_on(0, 1);
+        s.phase = session_phase::waiting;
+        s.gpus = 1;
+        s.lasted = waited;
+        o.sessions.push_back(s);
+    }
+    o.sessions.push_back(running_on(0, 1)); // without noise it ends at its median, after 69 of the 100 seconds
+    cluster_world::run r = cluster_world::make_run();
+    cluster_world::begin(r, o);
+    while (cluster_world::step(r) == predict::progress::running) {
+    }
+    CHECK(r.first_ended(2));
+    CHECK(r.is_running(1));
+    CHECK_FALSE(r.is_running(0));
+}
+
 TEST_CASE("cluster world: a watched request waits as often as the same session's cell does") {
     cluster_outlook o = three_hosts();
     watched_request w{.session = 5, .demand = o.sessions[5].demand, .host_count = 2, .hosts = o.sessions[5].hosts};
