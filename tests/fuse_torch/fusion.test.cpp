@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/fuse/cost_first.hpp>
 #include <hpcsched/fuse/graph_rules.hpp>
+#include <hpcsched/fuse/inheritance.hpp>
 #include <hpcsched/fuse_torch/fused_model.hpp>
 #include <hpcsched/fuse_torch/fusion.hpp>
 #include <hpcsched/fuse_torch/runtime.hpp>
@@ -122,6 +124,58 @@ TEST_CASE("fusion: two networks trained here are fused into one that is faster a
     auto const frozen = fused_model::load(file).value().run(some).value();
     CHECK(greatest_difference(frozen[0], found[0]) < 1e-3);
     CHECK(model.run(noise({2, 3, 8, 8}, 1)).has_error());
+}
+
+TEST_CASE("fusion: what passes on the part that chooses counts as no better than on the part that confirms") {
+    trained_pair const pair;
+    auto const networks = teacher_networks::load(pair.files, pair.shown.images).value();
+    auto data = fusion_data::split(pair.shown.images, pair.judges(), 2, 4).value();
+    fuse::teacher_set const& teachers = networks.teachers();
+    auto const forest = fuse::model_graph::forest(teachers);
+    fuse::every_mutation mutations;
+    buffer<fuse::mutation> all;
+    mutations.enumerate(teachers, forest, all);
+    // The first that loses something as long as it is not trained.
+    fuse::model_graph graph = forest;
+    auto const some = pair.shown.images.slice(0, 200);
+    for (fuse::mutation const& each : all.items()) {
+        graph = mutations.apply(teachers, forest, each).value();
+        auto const given = fused_network::build(networks, graph, 1)->run(some).value();
+        auto const wanted = networks.run(some).value();
+        auto const drops = estimate_drops(given, wanted, {{}, {}}).value();
+        if (std::max(drops[0].drop, drops[1].drop) > 0.2) {
+            break;
+        }
+    }
+    bool differ = false;
+    for (double const tolerated : {1.0, 1.0, -1.0}) {
+        for (double const confidence : {0.5, 0.9}) {
+            auto evaluator =
+                network_evaluator::make(
+                    networks, data,
+                    {.latency = quick(), .fits_adapters = false, .confidence = confidence, .tolerated_drop = tolerated})
+                    .value();
+            REQUIRE(evaluator.build(
+                {.id = 1, .graph = graph, .origins = weight_origins(teachers, forest, graph), .epochs_max = 1}));
+            auto const found = evaluator.measure(1, 0);
+            REQUIRE(found.has_value());
+            fused_network const network = *evaluator.network(1);
+            auto const drops_on = [&](tensor const& part, std::vector<task_judge> const& judges) {
+                return estimate_drops(network.run(part).value(), networks.run(part).value(), judges).value();
+            };
+            auto const chosen = drops_on(data.validation, data.validation_judges);
+            auto const confirmed = drops_on(data.confirmation, data.confirmation_judges);
+            for (std::size_t t = 0; t < 2; ++t) {
+                double const bound = chosen[t].upper_bound(confidence);
+                CHECK(found->drops[t] == (tolerated < 0 ? bound : std::max(bound, confirmed[t].drop)));
+                differ = differ || (tolerated > 0 && confirmed[t].drop > bound);
+            }
+        }
+        // In one of the two orders the part that confirms is the less favourable.
+        std::swap(data.validation, data.confirmation);
+        std::swap(data.validation_judges, data.confirmation_judges);
+    }
+    CHECK(differ); // else this test would show nothing
 }
 
 TEST_CASE("fusion: a stopped search goes on from its folder, and a budget too short gives the separate networks") {

@@ -38,6 +38,7 @@ TEST_CASE("metric: metrics give what is computed by hand") {
     auto const both = reals({2, 2}, {1, 1, 0, 0});
     CHECK(score(metric::macro_precision, both, integers({2, 2}, {1, 0, 0, 1})).value() == doctest::Approx(0.75));
     CHECK(score(metric::accuracy, reals({1, 2}, {NAN, NAN}), integers({1}, {0})).value() == 0);
+    CHECK(score(metric::agreement, reals({1, 2}, {NAN, NAN}), reals({1, 2}, {NAN, NAN})).value() == 0);
 }
 
 TEST_CASE("metric: labels that do not fit are refused, and data is cut into parts that share nothing") {
