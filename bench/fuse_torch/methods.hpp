@@ -38,7 +38,7 @@ struct method_settings {
     double confidence = 0.9;
     std::uint64_t seed = 1;
     /// Of GMorph's trainings: the highest of its scripts. Some of them have a twentieth of that, for large networks
-    /// that were trained elsewhere; on these small ones, in so few epochs, that trains nothing.
+    /// that were trained elsewhere; these small ones have few epochs.
     double gmorph_rate = 1e-3;
 };
 
