@@ -769,7 +769,8 @@ def case_page(cluster):
     with urllib.request.urlopen(cluster.page) as answer:
         assert b"<title>hpcsched notebook" in answer.read()
     refused = subprocess.run([cluster.program, "notebook", "serve", "--id", "1", "--nodes", cluster.nodes, "--data",
-                              os.path.join(cluster.folder, "other"), "--page", "0.0.0.0:0", "--listen", "127.0.0.1:0"],
+                              os.path.join(cluster.folder, "other"), "--page", "0.0.0.0:0", "--listen", "127.0.0.1:0",
+                              "--run-as", "self"],
                              capture_output=True, text=True)
     assert refused.returncode == 1 and "needs a token" in refused.stderr, refused
 
