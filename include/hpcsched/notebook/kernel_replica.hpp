@@ -183,8 +183,7 @@ enum class start_after : std::uint8_t {
     /// At once, so that the commit of its assignment takes no time of the cell's. Nothing of it counts, and nothing is
     /// shown, before the log has decided for it; where it decides for another, the execution is ended and undone. What
     /// the cell did outside of the kernel (files, the network) stays: where the log decides for another, which takes
-    /// two
-    /// schedulers, or a host that was cut off, it has happened once more than the cell counts. Only a cell's first
+    /// two schedulers, or a host that was cut off, it has happened once more than the cell counts. Only a cell's first
     /// attempt starts so: one that follows another may be of a cell that was executed already.
     request = 1,
 };
