@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 
 #include "fuse_drawing.hpp"
-#include "report/assets.hpp" // of the component experiment: its pages and this one look alike
+#include "report/page_head.hpp" // of the component experiment: its pages and this one look alike
 #include "report/palette.hpp"
 #include "report/plot.hpp"
 #include "report/text.hpp"
@@ -125,14 +125,6 @@ json::object search_json(fuse::search_progress const& p) {
 }
 
 // --- page ---------------------------------------------------------------------------------------------------------
-
-std::string joined(asset from) {
-    std::string text;
-    for (std::string_view const piece : from) {
-        text += piece;
-    }
-    return text;
-}
 
 std::string card(std::string_view kind, std::string const& content) {
     return "<section class=\"" + std::string{kind} + "\">" + content + "</section>\n";
@@ -273,18 +265,11 @@ std::string anytime(fusion_record const& of) {
 }
 
 std::string head(fusion_record const& of, std::string const& title) {
-    std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                      "<meta name=\"color-scheme\" content=\"light dark\">\n"
-                      "<meta name=\"referrer\" content=\"no-referrer\">\n"
-                      "<meta http-equiv=\"Content-Security-Policy\"\n"
-                      "  content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n<title>" +
-                      escape_markup(title) + "</title>\n<style>\n" + joined(page_css()) + drawing_css() +
-                      "\n.card svg { display: block; max-width: 100%; height: auto; }\n</style>\n</head>\n<body>\n"
-                      "<header class=\"top\">\n<div class=\"kicker\"><span>hpcsched \xC2\xB7 fused "
-                      "networks</span></div>\n<h1>" +
-                      escape_markup(title) + "</h1>\n<p class=\"verdict\">" + escape_markup(verdict(of)) +
-                      "</p>\n<dl class=\"facts\">";
+    std::string out = page_head(title, drawing_css());
+    out += "<header class=\"top\">\n<div class=\"kicker\"><span>hpcsched \xC2\xB7 fused "
+           "networks</span></div>\n<h1>" +
+           escape_markup(title) + "</h1>\n<p class=\"verdict\">" + escape_markup(verdict(of)) +
+           "</p>\n<dl class=\"facts\">";
     fuse::search_progress const& p = of.report.progress;
     out += fact("times as fast", format_parameter(speed_up(of.report.latency))) +
            fact("candidates trained", format_count(p.started)) + fact("accepted", format_count(p.accepted)) +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/experiment/notebook_results_io.hpp>
 
-#include "report/assets.hpp"
+#include "report/page_head.hpp"
 #include "report/palette.hpp"
 #include "report/plot.hpp"
 #include "report/text.hpp"
@@ -17,14 +17,6 @@ namespace hpcsched::experiment {
 namespace {
 
 using namespace detail;
-
-[[nodiscard]] std::string joined(asset from) {
-    std::string text;
-    for (std::string_view const piece : from) {
-        text += piece;
-    }
-    return text;
-}
 
 /// The results of one scenario: one per policy, of the first workload and seed. A page shows that; the files have all.
 [[nodiscard]] std::vector<notebook_result const*> shown_of(std::span<notebook_result const> results) {
@@ -242,14 +234,7 @@ std::string notebook_report(notebook_run_description const& run, std::span<noteb
     auto const shown = shown_of(results);
     std::string const title =
         "Notebooks on a GPU cluster: " + (shown.empty() ? std::string{} : shown.front()->workload);
-    std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                      "<meta name=\"color-scheme\" content=\"light dark\">\n"
-                      "<meta name=\"referrer\" content=\"no-referrer\">\n"
-                      "<meta http-equiv=\"Content-Security-Policy\"\n"
-                      "  content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n<title>" +
-                      escape_markup(title) + "</title>\n<style>\n" + joined(page_css()) +
-                      "\n.card svg { display: block; max-width: 100%; height: auto; }\n</style>\n</head>\n<body>\n";
+    std::string out = page_head(title);
     out += "<header class=\"top\">\n<div class=\"kicker\"><span>hpcsched \xC2\xB7 simulated notebook "
            "cluster</span></div>\n<h1>" +
            escape_markup(title) + "</h1>\n<p class=\"verdict\">" + escape_markup(verdict(shown)) +
