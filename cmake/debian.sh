@@ -33,7 +33,8 @@ hpcsched_packages() {
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     format) echo clang-format-19 ;;
     page) echo chromium ;;
-    guest) echo qemu-system-x86 busybox-static cpio zstd ;;
+    platforms) echo runc busybox-static ;;
+    guest) echo qemu-system-x86 busybox-static cpio zstd systemd ;;
   esac
 }
 
@@ -55,6 +56,7 @@ hpcsched_why() {
     page) echo "the test that looks at the report in a browser" ;;
     bench) echo "the benchmarks and their smoke tests" ;;
     guest) echo "the tests on a kernel with sched_ext (tests/guest.sh)" ;;
+    platforms) echo "the tests that steer a web server's programs and a container's" ;;
     load) echo "the figures of the FaaS host" ;;
     *) echo "everything" ;;
   esac

@@ -17,14 +17,14 @@ is not built. Works from any folder.
   --keep         use the kernel that was fetched last time
   --help         this text
 
-Checks; the first three where none is named:
+Checks; all where none is named:
   probe      what works in the guest: hpcsched run --check
   sched_ext  the tests of the backend sched_ext: order, preemption at wake-up, kill -9 of the loader
   cgroup     the tests of control groups, on version 2
-  turns      the test of sched_ext that who waits for too long gets a turn. It has passed once and stalled since:
-             whether the scheduler, the test or the emulator is at fault, is unknown
-  grid       hpcsched run: agents x backends on one small trace. It fails: in the emulator every process uses far more
-             CPU time than its service time, and hpcsched run counts no such cell
+  attach     hpcsched attach steers by sched_ext what others start
+  turns      the test of sched_ext that who waits for too long gets a turn
+  grid       hpcsched run: agents x backends on one small trace
+  unit       systemd, as process 1, runs examples/systemd/hpcsched-attach.service
 
 The guest's time is that of its instructions, a nanosecond each: what it measures does not depend on how busy this
 machine is, and is good to compare with each other, not with times of a real machine. On an idle machine all checks take
@@ -55,11 +55,11 @@ for argument in "$@"; do
     --no-install) install=no ;;
     --newest) package=newest ;;
     --keep) package=keep ;;
-    probe | sched_ext | cgroup | turns | grid) checks+=("$argument") ;;
+    probe | sched_ext | cgroup | attach | turns | grid | unit) checks+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done
-[ "${#checks[@]}" -gt 0 ] || checks=(probe sched_ext cgroup)
+[ "${#checks[@]}" -gt 0 ] || checks=(probe sched_ext cgroup attach turns grid unit)
 
 skip() {
   echo "SKIP: $*"
@@ -160,6 +160,47 @@ END
   chmod +x "$guest/root/init"
 }
 
+# write_systemd: systemd as process 1, which starts the unit of examples/ and then the check of it
+write_systemd() {
+  local units=$guest/root/etc/systemd/system
+  put /lib/systemd/systemd
+  put "$(command -v systemctl)"
+  mkdir -p "$guest/root"/{lib/systemd/system,usr/local/bin,run,var} "$units"
+  mv "$guest/root/bin/systemd" "$guest/root/lib/systemd/systemd"
+  [ -e "$guest/root/usr/lib/systemd" ] || ln -s ../../lib/systemd "$guest/root/usr/lib/systemd"
+  cp -a /lib/systemd/system/*.target /lib/systemd/system/*.slice "$guest/root/lib/systemd/system/"
+  put /lib/systemd/systemd-executor 2>/dev/null || true
+  ln -sf /bin/hpcsched "$guest/root/usr/local/bin/hpcsched"
+  echo 'ID=debian' >"$guest/root/etc/os-release"
+  echo 0123456789abcdef0123456789abcdef >"$guest/root/etc/machine-id"
+  cp "$root/examples/systemd/hpcsched-attach.service" "$units/"
+  cat >"$units/check.service" <<'END'
+[Unit]
+Wants=hpcsched-attach.service
+After=hpcsched-attach.service
+[Service]
+Type=oneshot
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+Environment=PATH=/bin
+ExecStart=/bin/sh -c "echo '@@ begin unit'; unit.sh; echo \"@@ end unit $$?\"; poweroff -f"
+END
+  ln -sf check.service "$units/default.target"
+  cat >"$guest/root/init" <<'END'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+ip link set lo up 2>/dev/null
+mkdir -p /proc && mount -t proc none /proc
+mkdir -p /sys && mount -t sysfs none /sys
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /sys/fs/cgroup/docker
+exec /lib/systemd/systemd --unit=check.service --show-status=false --log-target=console --log-level=err
+END
+  chmod +x "$guest/root/init"
+}
+
 # script_of <check>...: what the guest's shell does for them. Each check ends with a line "@@ <check> <exit status>".
 script_of() {
   local check
@@ -168,6 +209,7 @@ script_of() {
     case $check in
       probe) echo "hpcsched run --check" ;;
       sched_ext) echo "test_cpu_linux -tc='sched_ext:*' -tce='*gets a turn*' --no-intro" ;;
+      attach) echo "attach.sh" ;;
       turns) echo "test_cpu_linux -tc='sched_ext:*gets a turn*' --no-intro" ;;
       cgroup) echo "test_cpu_linux -tc='cgroup*' --no-intro" ;;
       grid) echo "hpcsched run /trace.csv --loads recorded --disturbed 1 --policies $grid_policies --out /tmp/run \
@@ -200,6 +242,7 @@ install -D "$(command -v busybox)" "$guest/root/bin/busybox"
 echo root:x:0:0::/tmp:/bin/sh >"$guest/root/etc/passwd"
 put "$build/tests/cpu_linux/test_cpu_linux"
 put "$build/src/cli/hpcsched"
+install "$root"/tests/guest/*.sh "$guest/root/bin/"
 write_trace "$guest/root/trace.csv"
 
 log=$guest/log
@@ -220,7 +263,7 @@ boot() {
 check_in_guest() {
   local cpus=$1 try
   shift
-  write_init "$(script_of "$@")"
+  if [ "$1" = unit ]; then write_systemd; else write_init "$(script_of "$@")"; fi
   (cd "$guest/root" && find . | cpio --quiet -o -H newc | zstd -q -1) >"$guest/initrd"
   for try in 1 2 3; do
     boot "$cpus" | tee "$guest/said" || true
@@ -231,10 +274,16 @@ check_in_guest() {
 }
 
 on_two=()
-for check in "${checks[@]}"; do [ "$check" = grid ] || on_two+=("$check"); done
+alone=()
+for check in "${checks[@]}"; do
+  case $check in
+    # On two CPUs that take turns, a process is charged for some of the time that the other has.
+    turns | grid | unit) alone+=("$check") ;;
+    *) on_two+=("$check") ;;
+  esac
+done
 [ "${#on_two[@]}" -eq 0 ] || check_in_guest 2 "${on_two[@]}"
-# On two CPUs that take turns, a process is charged for some of the time that the other has.
-case " ${checks[*]} " in *" grid "*) check_in_guest 1 grid ;; esac
+for check in ${alone[@]+"${alone[@]}"}; do check_in_guest 1 "$check"; done
 
 status=0
 echo

@@ -39,7 +39,7 @@ for argument in "$@"; do
   esac
 done
 
-optional="cache bench live raft etcd notebooks jupyter predict fuse partitions mpi fuzz format page"
+optional="cache bench live platforms raft etcd notebooks jupyter predict fuse partitions mpi fuzz format page"
 [ "$install" = no ] || hpcsched_install "build program tests" "$optional"
 # shellcheck disable=SC2086 # a list of words
 hpcsched_left_out $optional

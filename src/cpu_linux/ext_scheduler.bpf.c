@@ -132,6 +132,7 @@ struct place {
     __u64 began;       /* its run under way; 0: none */
     __u64 waits_since; /* 0: it does not wait */
     __u64 turn_until;  /* it runs out of turn until then, and nobody takes its CPU */
+    __u64 slice_left;  /* when a normal task took its CPU; it goes on with that, before its equals */
     __u32 band;
     bool came_off;   /* a CPU, and did not sleep */
     bool found_idle; /* a CPU that is waking up for it */
@@ -295,7 +296,14 @@ void BPF_PROG(ext_enqueue, struct task_struct* p, __u64 enq_flags) {
         place->band = wish.band;
         place->woke_at = bpf_ktime_get_ns();
     }
-    scx_bpf_dsq_insert_vtime(p, QUEUE, wish.slice, key_of(&wish, place, place->vruntime), enq_flags);
+    if (place->waits_since == 0) { /* there was no memory for its place when it woke */
+        place->waits_since = bpf_ktime_get_ns();
+    }
+    if (place->slice_left != 0) {
+        scx_bpf_dsq_insert_vtime(p, QUEUE, place->slice_left, (__u64)wish.band << ORDER_BITS, enq_flags);
+    } else {
+        scx_bpf_dsq_insert_vtime(p, QUEUE, wish.slice, key_of(&wish, place, place->vruntime), enq_flags);
+    }
     bool found_idle = place->found_idle;
     bool came_off = place->came_off;
     place->found_idle = false;
@@ -410,6 +418,7 @@ void BPF_PROG(ext_running, struct task_struct* p) {
     __u64 now = bpf_ktime_get_ns();
     place->began = now;
     place->waits_since = 0;
+    place->slice_left = 0;
     place->came_off = false;
     if (vruntime_now < place->vruntime) {
         vruntime_now = place->vruntime;
@@ -436,6 +445,15 @@ void BPF_PROG(ext_stopping, struct task_struct* p, bool runnable) {
     }
     place->came_off = runnable;
     place->waits_since = runnable ? now : 0;
+    place->slice_left = 0;
+    if (runnable && p->scx.slice != 0) {
+        /* The kernel would keep it on this CPU and ask nobody when that is free again: who is taken off by normal tasks
+         * often enough would run for ever. Without a slice it goes to the queue. (Re-enqueueing it in cpu_release does
+         * not do: it is the current task there, so the BPF program itself has disabled its migration, and the kernel
+         * spares such tasks the way through ops.enqueue and fills up their slice.) */
+        place->slice_left = p->scx.slice;
+        set_slice(p, 0);
+    }
 }
 
 SEC("struct_ops/enable")
@@ -456,10 +474,23 @@ void BPF_PROG(ext_exit_task, struct task_struct* p, struct scx_exit_task_args* a
     }
 }
 
-/* A task of a higher class, as every normal one is, has taken the CPU: who waits for it goes elsewhere. */
+/* A task of a higher class, as every normal one is, has taken the CPU: who ran or was to run there may come before
+ * someone on another. */
 SEC("struct_ops/cpu_release")
 void BPF_PROG(ext_cpu_release, __s32 cpu, void* args) {
     scx_bpf_reenqueue_local();
+    struct bpf_iter_scx_dsq it;
+    struct task_struct* q;
+    bpf_iter_scx_dsq_new(&it, QUEUE, 0);
+    if ((q = bpf_iter_scx_dsq_next(&it)) != 0) {
+        __s32 idle = scx_bpf_pick_idle_cpu(q->cpus_ptr, 0);
+        if (idle >= 0) {
+            scx_bpf_kick_cpu(idle, KICK_IDLE);
+        } else {
+            preempt_for(q, wish_of(q).band);
+        }
+    }
+    bpf_iter_scx_dsq_destroy(&it);
 }
 
 /* An idle CPU that was woken for a task can be taken by a normal one before it gets there. So whoever waits beside an
