@@ -173,14 +173,14 @@ exit_code run(arguments const& given) {
         or_fail(cpu_linux::process_rule::make(*config.find), exit_code::usage, "--");
     }
     std::string const policy = given.one("--policy", "serpt");
-    std::string const backend = given.one("--backend");
-    or_fail(check_names(policy, backend), exit_code::usage);
+    or_fail(check_names(policy, given.one("--backend")), exit_code::usage);
+    backend_choice const backend = choose_backend(given.one("--backend"), config);
     std::unique_ptr<metrics_server> metrics; // before the steering, whose thread is urgent: its own are not to be
     if (given.has("--metrics")) {
         metrics = or_fail(metrics_server::start(given.one("--metrics")), exit_code::failure, "--metrics: ");
     }
     std::string const socket = given.one("--socket", default_status_socket());
-    attach_loop loop{or_fail(attach(policy, backend, config), exit_code::failure), std::move(metrics)};
+    attach_loop loop{or_fail(attach(policy, backend.name, config), exit_code::failure), std::move(metrics)};
     or_fail(loop.listen(socket), exit_code::failure, "--socket: ");
     bool const quiet = given.has("--quiet");
     if (!quiet) {
@@ -189,6 +189,9 @@ exit_code run(arguments const& given) {
                   << "; socket " << socket
                   << (given.has("--metrics") ? "; http://" + given.one("--metrics") + "/metrics" : std::string{})
                   << "; Ctrl-C ends it\n";
+        if (!backend.remark.empty()) {
+            std::cerr << "hpcsched attach: " << backend.remark << '\n';
+        }
     }
     loop.run(longest);
     if (!quiet) {
@@ -217,7 +220,8 @@ command_spec attach_command() {
                      how, value_completion::one_of(attachable_policies())},
                     {"--backend", "NAME",
                      "realtime_bands, sched_ext, nice_and_slice or cgroup_weights; alps needs sched_ext\n"
-                     "[default: the best that works here; hpcsched run --check tells]",
+                     "[default: the best that works here, and in the groups below --cgroup;\n"
+                     "hpcsched run --check tells]",
                      how, value_completion::one_of(attachable_backends())},
                     {"--polling", "", "look at processes periodically, even where BPF works", how},
                     {"--socket", "PATH",

@@ -125,11 +125,26 @@ result<void> check_name(std::string const& name, std::vector<std::string> const&
     return error{what + " '" + name + "' is not known; " + experiment::suggestion(name, known, plural)};
 }
 
+/// Whether those who are to be steered may be real-time, as far as control groups of their own stand in the way.
+cpu_linux::ability real_time_for(cpu_linux::attachment_config const& config) {
+    if (config.find) {
+        if (auto const rule = cpu_linux::process_rule::make(*config.find);
+            rule.has_value() && !rule->cgroup().empty()) {
+            return cpu_linux::probe_real_time_below(rule->cgroup());
+        }
+    }
+    return {.works = true};
+}
+
 /// The best backend that works here.
-std::string best_backend() {
-    auto const rows = cpu_linux::backend_table(cpu_linux::probe_kernel());
+std::string best_backend(cpu_linux::kernel_facts const& facts, bool in_groups) {
+    auto const rows = cpu_linux::backend_table(facts);
     auto const best = std::ranges::find_if(rows, &cpu_linux::backend_row::works);
-    return best == rows.end() ? rows.front().name : best->name;
+    std::string const name = best == rows.end() ? rows.front().name : best->name;
+    // Nice has no effect between groups.
+    bool const weighs = in_groups && name == cpu_linux::nice_and_slice::name;
+    return weighs && cpu_linux::cgroup_weights::check(facts).has_value() ? std::string{cpu_linux::cgroup_weights::name}
+                                                                         : name;
 }
 
 } // namespace
@@ -149,9 +164,26 @@ result<void> check_names(std::string const& policy, std::string const& backend) 
     return backend.empty() ? result<void>{} : check_name(backend, attachable_backends(), "backend", "backends");
 }
 
-result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& backend,
+backend_choice choose_backend(std::string const& wanted, cpu_linux::attachment_config const& config) {
+    std::string const real_time{cpu_linux::realtime_bands::name};
+    if (!wanted.empty() && wanted != real_time) {
+        return {.name = wanted};
+    }
+    cpu_linux::ability const there = real_time_for(config);
+    if (!wanted.empty()) {
+        return {.name = wanted,
+                .remark = there.works ? "" : there.why_not + "; cgroup_weights works without real time"};
+    }
+    cpu_linux::kernel_facts facts = cpu_linux::probe_kernel();
+    bool const in_groups = facts.real_time.works && !there.works;
+    if (in_groups) {
+        facts.real_time = there;
+    }
+    return {.name = best_backend(facts, in_groups), .remark = in_groups ? there.why_not : ""};
+}
+
+result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& by,
                                          cpu_linux::attachment_config const& config) {
-    std::string const by = backend.empty() ? best_backend() : backend;
     if (by == cpu_linux::realtime_bands::name) {
         return attach_by<cpu_linux::realtime_bands>(policy, config);
     }

@@ -56,10 +56,20 @@ class attached {
 /// \error a name that is none, with those that are; an empty backend stands for the best
 [[nodiscard]] result<void> check_names(std::string const& policy, std::string const& backend);
 
-/// \param backend  its name; empty: the best that works here
-/// \pre check_names(policy, backend) succeeds
+/// A backend, and what its user should know beforehand.
+struct backend_choice {
+    std::string name{};
+    std::string remark{}; ///< empty: nothing
+};
+
+/// \param wanted  its name; empty: the best that works here, and for whom is to be found
+/// \pre check_names(policy, wanted) succeeds for some policy, and a rule can be made of config.find, if it is given
+[[nodiscard]] backend_choice choose_backend(std::string const& wanted, cpu_linux::attachment_config const& config);
+
+/// \param by  the name of a backend
+/// \pre check_names(policy, by) succeeds
 /// \error what does not work here
-[[nodiscard]] result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& backend,
+[[nodiscard]] result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& by,
                                                        cpu_linux::attachment_config const& config);
 
 /// A report as one line of JSON, and what of it `top` shows, as a table.

@@ -16,9 +16,12 @@
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <iomanip>
 #include <sstream>
 #include <string>
+#include <system_error>
+#include <utility>
 
 namespace hpcsched::cpu_linux {
 
@@ -145,6 +148,28 @@ kernel_facts probe_kernel() {
         "perf_event_open is refused: run as root, or with CAP_PERFMON, or sysctl kernel.perf_event_paranoid=2");
     facts.sched_ext = look_for_sched_ext(facts.bpf_sensor);
     return facts;
+}
+
+ability probe_real_time_below(std::string const& cgroup) {
+    std::string const parent = detail::cpu_controller().folder + (cgroup == "/" ? "" : cgroup);
+    std::string const folder = parent + "/hpcsched-probe-" + std::to_string(getpid());
+    std::error_code failed;
+    if (detail::cpu_controller().version == cgroup_version::none ||
+        !std::filesystem::create_directory(folder, failed)) {
+        guinea_pig const child;
+        return try_real_time(child.get(), {});
+    }
+    outcome came = outcome::not_possible;
+    {
+        guinea_pig const child;
+        std::ofstream{folder + "/cgroup.procs"} << child.get() << std::flush;
+        came = try_out(child.get(), {.policy = cpu::sched_policy::fifo, .rt_priority = 1});
+    }
+    std::filesystem::remove(folder, failed);
+    return works_if(came == outcome::done, "SCHED_FIFO is refused in control groups below " + cgroup +
+                                               (detail::cpu_controller().version == cgroup_version::v1
+                                                    ? ", for a new one has no real-time budget (cpu.rt_runtime_us)"
+                                                    : ""));
 }
 
 std::vector<backend_row> backend_table(kernel_facts const& facts) {

@@ -123,6 +123,8 @@ class process_rule::state {
         return set_function(config.function);
     }
 
+    [[nodiscard]] std::string const& cgroup() const noexcept { return cgroup_; }
+
     [[nodiscard]] std::optional<std::string> function_of(process_facts const& facts) const {
         if (facts.arguments.empty()) {
             return std::nullopt; // a thread of the kernel, or on its way out
@@ -229,6 +231,9 @@ result<process_rule> process_rule::make(process_rule_config const& config) {
     return process_rule{std::move(made)};
 }
 
+std::string const& process_rule::cgroup() const noexcept {
+    return state_->cgroup();
+}
 std::optional<std::string> process_rule::function_of(process_facts const& facts) const {
     return state_->function_of(facts);
 }

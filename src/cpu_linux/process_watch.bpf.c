@@ -22,7 +22,7 @@ struct {
 
 __u64 dropped = 0; /* events that found the ring buffer full */
 
-static void tell(__u32 process, __u32 kind) {
+static void tell(__u32 process, __u32 parent, __u32 kind) {
     struct sighting_event* e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
     if (e == 0) {
         __sync_fetch_and_add(&dropped, 1);
@@ -30,21 +30,23 @@ static void tell(__u32 process, __u32 kind) {
     }
     e->at = bpf_ktime_get_ns();
     e->process = process;
+    e->parent = parent;
     e->kind = kind;
+    e->unused = 0;
     bpf_ringbuf_submit(e, 0);
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
     if (child->pid == child->tgid) { /* else it is a thread */
-        tell(child->tgid, sighting_forked);
+        tell(child->tgid, parent->tgid, sighting_forked);
     }
     return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct* task) {
-    tell(task->tgid, sighting_executed);
+    tell(task->tgid, 0, sighting_executed);
     return 0;
 }
 
@@ -53,7 +55,7 @@ struct cgroup;
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_move, struct cgroup* to, char const* path, struct task_struct* task) {
     if (task->pid == task->tgid) {
-        tell(task->tgid, sighting_moved);
+        tell(task->tgid, 0, sighting_moved);
     }
     return 0;
 }

@@ -21,6 +21,7 @@
 #include <map>
 #include <string>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 namespace hpcsched::cpu_linux {
@@ -49,7 +50,8 @@ void for_each_process(Visit&& visit) {
 class process_watch::state {
   public:
     [[nodiscard]] result<void> open(process_watch_config const& config) {
-        HPCSCHED_ASSERT(config.poll_period > duration{0} && config.settling >= duration{0});
+        HPCSCHED_ASSERT(config.poll_period > duration{0} && config.settling >= duration{0} &&
+                        config.entering >= duration{0});
         config_ = config;
         ready_ = file_descriptor{epoll_create1(EPOLL_CLOEXEC)};
         clock_ = file_descriptor{timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
@@ -89,11 +91,6 @@ class process_watch::state {
     file_descriptor ready_;
 
   private:
-    struct settling_process {
-        process_id process = 0;
-        time_point due{};
-    };
-
     /// As `polling` knows a process.
     struct known_process {
         std::uint64_t started = 0; ///< a process id may be given again
@@ -109,15 +106,7 @@ class process_watch::state {
     void collect() {
         time_point const at = now();
         if (module_) {
-            module_->consume<sighting_event>([&](sighting_event const& e) {
-                auto const process = static_cast<process_id>(e.process);
-                if (e.kind == sighting_forked) {
-                    time_point const forked{duration{static_cast<std::int64_t>(e.at)}};
-                    settling_.push_back({process, saturating_add(forked, config_.settling)});
-                } else {
-                    line_.push_back(process);
-                }
-            });
+            module_->consume<sighting_event>([this](sighting_event const& e) { take(e); });
             if (module_->dropped_count() != dropped_) {
                 dropped_ = module_->dropped_count();
                 look_at_all();
@@ -125,11 +114,38 @@ class process_watch::state {
         } else if (poll_at_ <= at) {
             look_at_all();
         }
-        while (!settling_.empty() && settling_.front().due <= at) {
-            line_.push_back(settling_.front().process);
-            settling_.pop_front();
+        while (!settling_.empty() && settling_.begin()->first <= at) {
+            process_id const process = settling_.begin()->second;
+            line_.push_back(process);
+            entering_.erase(process);
+            settling_.erase(settling_.begin());
         }
         set_clock();
+    }
+
+    void take(sighting_event const& e) {
+        auto const process = static_cast<process_id>(e.process);
+        time_point const at{duration{static_cast<std::int64_t>(e.at)}};
+        switch (e.kind) {
+        case sighting_forked:
+            if (auto const parent = entering_.find(static_cast<process_id>(e.parent)); parent != entering_.end()) {
+                enter(process, parent->second);
+            } else {
+                settling_.emplace(saturating_add(at, config_.settling), process);
+            }
+            break;
+        case sighting_moved:
+            enter(process, saturating_add(at, config_.entering));
+            break;
+        default: // it has executed a program
+            entering_.erase(process);
+            line_.push_back(process);
+        }
+    }
+
+    void enter(process_id process, time_point due) {
+        entering_[process] = due;
+        settling_.emplace(due, process);
     }
 
     void look_at_all() {
@@ -157,8 +173,8 @@ class process_watch::state {
     /// The descriptor is to be readable as long as there is something to tell.
     void set_clock() noexcept {
         time_point due = module_ ? never : poll_at_;
-        if (!settling_.empty() && settling_.front().due < due) {
-            due = settling_.front().due;
+        if (!settling_.empty() && settling_.begin()->first < due) {
+            due = settling_.begin()->first;
         }
         if (!line_.empty()) {
             due = time_point{duration{1}};
@@ -178,7 +194,8 @@ class process_watch::state {
     time_point clock_at_ = never;
     time_point poll_at_{};
     std::deque<process_id> line_;
-    std::deque<settling_process> settling_; ///< in the order of their due times
+    std::multimap<time_point, process_id> settling_;      ///< to be looked at, and when
+    std::unordered_map<process_id, time_point> entering_; ///< of them, who was moved or forked by one who was
     std::map<process_id, known_process> known_;
     std::uint64_t round_ = 0;
     std::uint64_t dropped_ = 0;

@@ -14,7 +14,9 @@ enum sighting_kind {
 struct sighting_event {
     __u64 at;      /* CLOCK_MONOTONIC, ns */
     __u32 process; /* thread group id */
+    __u32 parent;  /* of one that is forked: who forked it */
     __u32 kind;    /* enum sighting_kind */
+    __u32 unused;
 };
 
 #endif

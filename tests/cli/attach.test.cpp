@@ -2,13 +2,11 @@
 #include <boost/json.hpp>
 #include <doctest/doctest.h>
 
+#include "attached_program.hpp"
 #include "program.hpp"
 #include "skip.hpp"
 #include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -22,71 +20,6 @@ namespace json = boost::json;
 
 constexpr char const* not_built = "steering real processes was not built (libbpf-dev and clang-19 are needed)";
 
-/// Says something to a server, and listens until it has said `last` or has gone.
-template <class Address>
-std::string said_by(int family, Address const& address, std::string const& words, std::string const& last) {
-    int const s = ::socket(family, SOCK_STREAM, 0);
-    std::string heard;
-    if (::connect(s, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 &&
-        ::send(s, words.data(), words.size(), MSG_NOSIGNAL) > 0) {
-        char block[4096];
-        for (ssize_t size = 0;
-             heard.find(last) == std::string::npos && (size = ::recv(s, block, sizeof block, 0)) > 0;) {
-            heard.append(block, static_cast<std::size_t>(size));
-        }
-    }
-    ::close(s);
-    return heard;
-}
-
-/// `hpcsched attach` with a socket of its own, once it listens there.
-class attached_program {
-  public:
-    explicit attached_program(std::vector<std::string> arguments) {
-        arguments.insert(arguments.begin(), {"attach", "--socket", socket()});
-        attach_.start(program::hpcsched_words(std::move(arguments)));
-        struct stat found{};
-        for (int i = 0; i < 20'000 && ::stat(socket().c_str(), &found) != 0; ++i) {
-            wait_for_the_program(1);
-        }
-    }
-
-    [[nodiscard]] std::string socket() const { return attach_ / "socket"; }
-
-    /// Its figures, as `top` has them.
-    [[nodiscard]] json::value status() {
-        finished_program const told = asker_.hpcsched({"top", "--json", "--socket", socket()});
-        REQUIRE(told.err == "");
-        return json::parse(told.out);
-    }
-
-    /// What it says to a line on its socket.
-    [[nodiscard]] std::string answer(std::string const& line) {
-        sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-        std::string const path = socket();
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        return said_by(AF_UNIX, address, line + '\n', "\n");
-    }
-
-    [[nodiscard]] finished_program end() {
-        attach_.send(SIGTERM);
-        return attach_.wait();
-    }
-
-  private:
-    program attach_;
-    program asker_;
-};
-
-json::value const* function_named(json::value const& status, std::string const& name) {
-    for (json::value const& each : status.at("functions").as_array()) {
-        if (each.at("name").as_string() == name) {
-            return &each;
-        }
-    }
-    return nullptr;
-}
-
 } // namespace
 
 TEST_CASE("attach: processes are found by their command line, shown by top, and the table tells of them at the end") {
@@ -98,14 +31,8 @@ TEST_CASE("attach: processes are found by their command line, shown by top, and 
     for (int i = 0; i < 3; ++i) {
         (void)worker.run({"sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done", "attach-test-resize"});
     }
-    json::value status = attach.status();
-    for (int i = 0; i < 5'000; ++i, status = attach.status()) {
-        json::value const* const resize = function_named(status, "resize");
-        if (resize != nullptr && resize->at("finished").as_int64() == 3) {
-            break;
-        }
-        wait_for_the_program(1);
-    }
+    json::value const status =
+        attach.status_when([](json::value const& now) { return finished_of(now, "resize") == 3; });
     json::value const* const resize = function_named(status, "resize");
     REQUIRE(resize != nullptr);
     CHECK(resize->at("finished").as_int64() == 3);

@@ -4,9 +4,14 @@
 
 #include <doctest/doctest.h>
 
+#include "cgroup.hpp"
+#include "small_file.hpp"
+#include <skip.hpp>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 namespace {
@@ -31,6 +36,23 @@ TEST_CASE("kernel facts: trying things out leaves this process as it was") {
     auto const before = cpu_linux::get_scheduling(getpid()).value();
     (void)cpu_linux::probe_kernel();
     CHECK(cpu_linux::get_scheduling(getpid()).value() == before);
+}
+
+TEST_CASE("kernel facts: whether a container may be real-time is tried in a group of its own, of which none is left") {
+    std::string const own = cpu_linux::probe_kernel().cgroup_path;
+    std::string const mount = cpu_linux::detail::cpu_controller().folder;
+    auto const groups = [&] {
+        std::filesystem::directory_iterator const all{own.empty() ? "/" : own};
+        return std::distance(begin(all), end(all));
+    };
+    auto const before = groups();
+    cpu_linux::ability const there = cpu_linux::probe_real_time_below(own.empty() ? "/" : own.substr(mount.size()));
+    CHECK(groups() == before);
+    CHECK(there.works == there.why_not.empty());
+    if (cpu_linux::detail::read_small_file(own + "/cpu.rt_runtime_us").empty()) {
+        HPCSCHED_SKIP("groups here have no real-time budgets of their own (version 1 has)");
+    }
+    CHECK_FALSE(there.works); // a new group has none
 }
 
 TEST_CASE("kernel facts: the table names every backend and why the others do not work") {

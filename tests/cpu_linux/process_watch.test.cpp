@@ -7,6 +7,7 @@
 #include "cgroup.hpp"
 #include "child.hpp"
 #include <poll.h>
+#include <signal.h>
 #include <skip.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,6 +92,50 @@ TEST_CASE("process watch: with BPF, who is moved to another control group is tol
         CHECK(is_told(watch, subject.get()));
     }
     CHECK(rmdir(group.c_str()) == 0);
+}
+
+TEST_CASE(
+    "process watch: with BPF, who is moved and what it forks are told of when they execute a program, not before") {
+    if (sensors().size() < 2) {
+        HPCSCHED_SKIP("BPF is not allowed here (run as root)");
+    }
+    std::string const group = cpu_linux::detail::group_folder(getpid()) + "/hpcsched_watch_test";
+    if (mkdir(group.c_str(), 0755) != 0) {
+        HPCSCHED_SKIP("no control group can be made here");
+    }
+    {
+        test::signpost fork_now;
+        test::signpost forked;
+        test::signpost execute_now;
+        test::child const helper{[&] { // as a container's runtime does
+            (void)fork_now.await();
+            if (pid_t const process = fork(); process == 0) {
+                (void)execute_now.await();
+                execl("/bin/sleep", "sleep", "1000", nullptr);
+            } else {
+                forked.raise(process);
+            }
+            test::idle_for_ever();
+        }};
+        process_watch watch = process_watch::open({.from = sensor::bpf, .settling = 0s, .entering = 1h}).value();
+        pass_over_all(watch);
+        std::ofstream{group + "/cgroup.procs"} << helper.get() << std::flush;
+        fork_now.raise();
+        process_id const contained = forked.await();
+        test::child const other{[] { execl("/bin/sleep", "sleep", "1000", nullptr); }};
+        std::vector<process_id> told;
+        while (std::ranges::find(told, other.get()) == told.end()) {
+            if (auto const found = watch.next()) {
+                told.push_back(*found);
+            }
+        }
+        CHECK(std::ranges::find(told, helper.get()) == told.end());
+        CHECK(std::ranges::find(told, contained) == told.end());
+        execute_now.raise();
+        CHECK(is_told(watch, contained));
+        kill(contained, SIGKILL);
+    }
+    CHECK(test::eventually([&] { return rmdir(group.c_str()) == 0; }));
 }
 
 TEST_CASE("process watch: with BPF, a thread is not a process") {

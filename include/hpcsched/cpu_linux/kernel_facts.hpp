@@ -39,6 +39,12 @@ struct kernel_facts {
 /// \complexity some milliseconds: it loads a BPF program
 [[nodiscard]] kernel_facts probe_kernel();
 
+/// Whether processes in groups below a control group, as containers are, may be real-time: tried in a new group there.
+/// In a version 1 hierarchy a new group has no real-time budget, so its processes are refused what their parents may.
+/// Where no group can be made it is what `probe_kernel` says of this process.
+/// \param cgroup  its path in the CPU controller's hierarchy: "/docker"
+[[nodiscard]] ability probe_real_time_below(std::string const& cgroup);
+
 /// One row of `backend_table`.
 struct backend_row {
     std::string name{};

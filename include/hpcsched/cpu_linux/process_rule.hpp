@@ -54,6 +54,9 @@ class process_rule {
     process_rule& operator=(process_rule&&) noexcept;
     ~process_rule();
 
+    /// The control group that it keeps to, as a path in its hierarchy; empty: it keeps to none.
+    [[nodiscard]] std::string const& cgroup() const noexcept;
+
     /// The name of the function that a process runs; nothing where it is not meant, or has no such name.
     [[nodiscard]] std::optional<std::string> function_of(process_facts const& facts) const;
 

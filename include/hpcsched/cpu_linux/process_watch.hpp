@@ -18,12 +18,16 @@ struct process_watch_config {
     /// A new process is its parent's double until it executes a program. It is looked at when it does, or so long after
     /// the fork if it does not; >= 0.
     duration settling{2'000'000};
+    /// One that is moved to another control group is looked at when it executes a program there, or so long after if it
+    /// does not, and so is what it forks until then: a container's runtime moves helpers of its own in first, which are
+    /// no invocations. >= 0
+    duration entering{500'000'000};
     duration poll_period{50'000'000}; ///< of `polling`: how often the list of processes is read; > 0
 };
 
-/// Finds processes: all there are at first, then each as it starts, executes another program or is moved to another
-/// control group. Those are the moments at which to ask a `process_rule` who it is; one process may be told several
-/// times.
+/// Finds processes: all there are at first, then each as it starts, executes another program or has been moved to
+/// another control group. Those are the moments at which to ask a `process_rule` who it is; one process may be told
+/// several times.
 ///
 /// With BPF the kernel tells. Polling reads the list of processes: it misses those that live shorter than its period,
 /// tells of a new one twice, a period apart, and not of moves.
