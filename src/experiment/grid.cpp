@@ -189,7 +189,12 @@ result<cell_result> grid_plan::run(std::size_t index, cell_control const& contro
     if (stream.has_error()) {
         return stream.error();
     }
-    controlled_stream workload{**stream, control};
+    policy const& policy = *policies_.find(placed.key.policy);
+    cell_control of_reading = control;
+    if (policy.reads_ahead) {
+        of_reading.tasks_begun = nullptr;
+    }
+    controlled_stream workload{**stream, of_reading};
     cell_inputs const inputs{.key = placed.key,
                              .machine =
                                  [&] {
@@ -199,8 +204,10 @@ result<cell_result> grid_plan::run(std::size_t index, cell_control const& contro
                                  }(),
                              .workload = workload,
                              .expected_tasks = expected_tasks(index),
-                             .watcher = control.watcher};
-    auto cell = policies_.find(placed.key.policy)->run(inputs);
+                             .watcher = control.watcher,
+                             .tasks_begun = policy.reads_ahead ? control.tasks_begun : nullptr,
+                             .stop = policy.reads_ahead ? control.stop : nullptr};
+    auto cell = policy.run(inputs);
     if (cell.has_value()) {
         cell->run_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         round_figures(*cell);

@@ -63,6 +63,7 @@ void visit_scalars(Cell& cell, Visitor&& visit) {
     visit("billed_cost_ideal", cell.billed_cost_ideal);
     visit("agent_share", cell.agent_share);
     visit("switch_share", cell.switch_share);
+    visit("others_share", cell.others_share);
     visit("agent_events", cell.agent_events);
     visit("agent_commands", cell.agent_commands);
     visit("run_seconds", cell.run_seconds);
@@ -218,6 +219,9 @@ struct get_field {
     json::object const& from;
 
     void operator()(char const* name, double& value) const {
+        if (std::string_view{name} == "others_share" && !from.contains(name)) {
+            return; // journals of version 0.1.0 lack it
+        }
         json::value const& found = member(from, name);
         value = found.is_null() ? std::numeric_limits<double>::infinity() : rounded(found.to_number<double>());
     }

@@ -34,7 +34,8 @@ summary_row row_of(cell_list const& cells) {
             .slowdown = over_seeds(cells, [](cell c) { return c.slowdown.mean; }),
             .rte = over_seeds(cells, [](cell c) { return c.rte.mean; }),
             .context_switches = over_seeds(cells, [](cell c) { return c.context_switches_mean; }),
-            .billed_cost = over_seeds(cells, [](cell c) { return c.billed_cost; })};
+            .billed_cost = over_seeds(cells, [](cell c) { return c.billed_cost; }),
+            .others_share = over_seeds(cells, [](cell c) { return c.others_share; })};
 }
 
 bool same_scenario(cell_key a, cell_key const& b) {
@@ -111,20 +112,28 @@ std::string heading(summary_row const& row) {
 
 std::string table_of(std::vector<summary_row> const& rows, std::span<std::string const> idealised) {
     double longest = 0;
+    bool has_others = false;
     for (summary_row const& row : rows) {
         longest = std::max(longest, row.turnaround_p999.mean);
+        has_others = has_others || row.others_share.mean > 0;
     }
     bool const short_times = longest < 1.0;
     double const unit = short_times ? 1e3 : 1.0;
     std::string const suffix = short_times ? " [ms]" : " [s]";
     std::vector<std::vector<std::string>> lines{{"policy", "mean" + suffix, "p50" + suffix, "p99" + suffix,
                                                  "p99.9" + suffix, "slowdown", "RTE", "switches", "cost [$]"}};
+    if (has_others) {
+        lines.front().emplace_back("others [%]");
+    }
     for (summary_row const& row : rows) {
         bool const starred = std::find(idealised.begin(), idealised.end(), row.key.policy) != idealised.end();
         lines.push_back({row.key.policy + (starred ? "*" : ""), figure(row.turnaround, 3, unit),
                          figure(row.turnaround_p50, 3, unit), figure(row.turnaround_p99, 3, unit),
                          figure(row.turnaround_p999, 3, unit), figure(row.slowdown, 2), figure(row.rte, 3),
                          figure(row.context_switches, 2), text("%.4g", row.billed_cost.mean)});
+        if (has_others) {
+            lines.back().push_back(row.others_share.mean > 0 ? figure(row.others_share, 2, 100) : "-");
+        }
     }
     return heading(rows.front()) + aligned(lines);
 }

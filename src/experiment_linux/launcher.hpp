@@ -26,6 +26,10 @@ struct launch_note {
     int status = 0;            ///< ended: as wait(2) has it
 };
 
+/// What a process costs that has nothing to do, in CPU time of its own: the most of several. On real machines well
+/// below a millisecond; in an emulator several.
+[[nodiscard]] duration start_up_cost();
+
 /// A process of its own, small and urgent, that starts every invocation at its time and waits for it: what it forks is
 /// quick to fork, and nothing that steers or measures can hold it up.
 class launcher {

@@ -19,12 +19,11 @@ result<std::vector<workload::invocation>> read_all(experiment::invocation_stream
 }
 
 void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_record const& seen) {
-    constexpr duration start_up{1'000'000}; // what a fork costs the new process, at most
     workload::invocation const& what = rows_[row];
     bool const is_command = !command_of(row).empty();
     if (!is_command) {
         used_ += seen.cpu_time;
-        asked_ += what.service + start_up;
+        asked_ += what.service + start_up_;
     }
     // A process cannot take less than its work does; the clocks of two CPUs differ by microseconds. What a command was
     // to take is known only when it is done.
@@ -62,14 +61,16 @@ void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_recor
     }
 }
 
-result<void> check_undisturbed(duration busy, duration ours, duration span, std::uint32_t cpu_count,
-                               live_options const& options) {
-    double const others = std::max(to_seconds(busy - ours), 0.0) / (to_seconds(span) * cpu_count);
-    if (others <= options.disturbed_above) {
+double share_of_others(duration busy, duration ours, duration span, std::uint32_t cpu_count) {
+    return std::max(to_seconds(busy - ours), 0.0) / (to_seconds(span) * cpu_count);
+}
+
+result<void> check_undisturbed(double others_share, live_options const& options) {
+    if (others_share <= options.disturbed_above) {
         return {};
     }
     std::ostringstream what;
-    what << std::fixed << std::setprecision(1) << "disturbed: other processes took " << 100 * others
+    what << std::fixed << std::setprecision(1) << "disturbed: other processes took " << 100 * others_share
          << " % of the CPUs during the run, and more than " << 100 * options.disturbed_above
          << " % makes it worthless: quiet the machine, or allow more with --disturbed";
     return error{what.str()};

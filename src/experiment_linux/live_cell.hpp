@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <iomanip>
 #include <map>
@@ -34,10 +35,11 @@ namespace hpcsched::experiment_linux::detail {
 /// The books of a live run: which task is which row, and what became of it.
 class live_books {
   public:
+    /// \param start_up  what a process may use beside its service time
     live_books(std::span<workload::invocation const> rows, std::span<std::string const> commands, time_point start,
-               experiment::cell_inputs const& inputs)
-        : rows_{rows}, commands_{commands}, start_{start}, metrics_{rows.size()}, watcher_{inputs.watcher},
-          open_(rows.size(), true) {
+               duration start_up, experiment::cell_inputs const& inputs)
+        : rows_{rows}, commands_{commands}, start_{start}, start_up_{start_up}, metrics_{rows.size()},
+          watcher_{inputs.watcher}, open_(rows.size(), true) {
         for (workload::invocation const& row : rows) {
             metrics_.on_arrival(task_id{}, row.function, row.arrival);
         }
@@ -99,6 +101,7 @@ class live_books {
     std::span<workload::invocation const> rows_;
     std::span<std::string const> commands_;
     time_point start_;
+    duration start_up_;
     experiment::metrics metrics_;
     experiment::schedule_watcher* watcher_;
     std::vector<bool> open_;
@@ -112,13 +115,27 @@ class live_books {
     cpu_sim::run_summary summary_;
 };
 
-/// What others took of the CPUs, as an error where it is too much.
-[[nodiscard]] result<void> check_undisturbed(duration busy, duration ours, duration span, std::uint32_t cpu_count,
-                                             live_options const& options);
+/// What others took of the CPUs, 0 .. 1.
+[[nodiscard]] double share_of_others(duration busy, duration ours, duration span, std::uint32_t cpu_count);
+
+/// \error others took too much: how much, and what would help
+[[nodiscard]] result<void> check_undisturbed(double others_share, live_options const& options);
 
 /// Whether processes used the CPU time that they were to use: if a virtual machine changes its speed in mid-run, they
 /// can use far more, and the load is not the one that was asked for.
 [[nodiscard]] result<void> check_demand(duration used, duration asked);
+
+/// A process that has begun is counted, and steered from now on.
+template <class Steering>
+void admit(Steering& steered, launch_note const& note, function_id function, experiment::cell_inputs const& inputs,
+           live_books& books) {
+    if (inputs.tasks_begun != nullptr) {
+        inputs.tasks_begun->fetch_add(1, std::memory_order_relaxed);
+    }
+    if (auto const task = steered.admit(note.process, function); task.has_value()) {
+        books.begin(*task, note.row);
+    }
+}
 
 /// Runs one cell live.
 /// \tparam Backend    how the agent's wishes reach the kernel
@@ -134,6 +151,7 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
         return commands.error();
     }
     own_group const group;
+    duration const start_up = std::max(start_up_cost(), duration{1'000'000});
     time_point const start = cpu_linux::now() + std::chrono::milliseconds{300};
     auto launched =
         launcher::start(rows, start, {.cpu_count = cpus, .group_folder = group.folder(), .commands = *commands});
@@ -145,7 +163,7 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     if (steered.has_error()) {
         return steered.error();
     }
-    live_books books{rows, *commands, start, inputs};
+    live_books books{rows, *commands, start, start_up, inputs};
     time_point const watched_from = cpu_linux::now();
     duration const busy_before = busy_time_now(cpus);
     duration const own_before = cpu_linux::cpu_time_of(cpu_linux::own_process());
@@ -154,14 +172,17 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     while (!ended && books.failure().empty()) {
         std::array<pollfd, 2> ready{pollfd{launched->descriptor(), POLLIN, 0},
                                     pollfd{steered->descriptor(), POLLIN, 0}};
-        (void)poll(ready.data(), ready.size(), 1'000);
+        (void)poll(ready.data(), ready.size(), 200);
+        if (inputs.stop != nullptr && inputs.stop->load(std::memory_order_relaxed)) {
+            return error{"interrupted"}; // what runs ends with the launcher
+        }
         steered->work(on_exit);
         while (auto const note = launched->next(ended)) {
             if (note->what == launch_note::kind::ended) {
                 steered->work(on_exit); // its exit, if it was steered, has been told before
                 books.end_process(*note);
-            } else if (auto const task = steered->admit(note->process, function_of(note->row)); task.has_value()) {
-                books.begin(*task, note->row);
+            } else {
+                admit(*steered, *note, function_of(note->row), inputs, books);
             }
         }
     }
@@ -177,14 +198,16 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     summary.agent_events = steered->counts().events;
     summary.agent_commands = steered->counts().commands;
     summary.makespan = cpu_linux::now() - start;
-    if (auto const valid = check_undisturbed(busy, summary.busy + agent_time, watched, cpus, options);
-        valid.has_error()) {
+    double const others = share_of_others(busy, summary.busy + agent_time, watched, cpus);
+    if (auto const valid = check_undisturbed(others, options); valid.has_error()) {
         return valid.error();
     }
     if (auto const valid = check_demand(books.used(), books.asked()); valid.has_error()) {
         return valid.error();
     }
-    return books.metrics().report(inputs.key, summary);
+    experiment::cell_result cell = books.metrics().report(inputs.key, summary);
+    cell.others_share = others;
+    return cell;
 }
 
 } // namespace hpcsched::experiment_linux::detail

@@ -99,7 +99,8 @@ std::vector<experiment::policy> live_runners(live_options const& options) {
                        .kernel = "this machine's",
                        .agent = each.simulated == "eevdf" ? "hands off" : each.simulated,
                        .run = runner_called(each.called, options),
-                       .idealised = each.simulated == "srpt"});
+                       .idealised = each.simulated == "srpt",
+                       .reads_ahead = true});
     }
     return all;
 } // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it loses track of what std::function owns

@@ -178,6 +178,39 @@ TEST_CASE("grid: progress grows from nothing to everything") {
                          [](auto const& a, auto const& b) { return a.cells_finished < b.cells_finished; }));
 }
 
+TEST_CASE("grid: a policy that reads ahead says itself how far it is, and is told to stop") {
+    auto policies = shipped_policies();
+    std::uint64_t rows = 0;
+    policies.add({.name = "hasty",
+                  .description = "reads all at once",
+                  .run = [&](cell_inputs const& inputs) -> result<cell_result> {
+                      workload::invocation row;
+                      for (rows = 0; inputs.workload.next(row).value(); ++rows) {
+                      }
+                      CHECK(*inputs.tasks_begun == 0); // reading does not count
+                      *inputs.tasks_begun += 100;
+                      while (!*inputs.stop) {
+                      }
+                      return error{"interrupted"};
+                  },
+                  .reads_ahead = true});
+    grid cells = small_grid();
+    cells.policies = {"hasty"};
+    cells.loads = {0.5};
+    cells.seeds = {1};
+    auto const plan = grid_plan::make(cells, policies);
+    REQUIRE(plan.has_value());
+    std::atomic<bool> stop = false;
+    double done = 0;
+    grid_outcome const outcome = outcome_of(*plan, {.stop = &stop, .progress = [&](grid_progress const& p) {
+                                                        done = done > 0 ? done : p.work_done; // the first it says
+                                                        stop = done > 0;
+                                                    }});
+    CHECK(rows == 300);
+    CHECK(done == doctest::Approx(1.0 / 3));
+    CHECK(outcome.interrupted);
+}
+
 TEST_CASE("grid: a workload that breaks fails its cells and no others") {
     grid cells = small_grid();
     grid_workload broken = generated(300, workload::preset::alps_huawei);

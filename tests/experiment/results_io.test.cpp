@@ -56,6 +56,16 @@ TEST_CASE("results_io: a cell that is written and read again is the same, to the
     }
 }
 
+TEST_CASE("results_io: a cell of version 0.1.0, which did not say what others took, is read as if it was nothing") {
+    std::string text = to_json(sample_cell(1));
+    auto const at = text.find("\"others_share\"");
+    REQUIRE(at != std::string::npos);
+    text.erase(at, text.find(',', at) + 1 - at);
+    auto const read = cell_from_json(text);
+    REQUIRE(read.has_value());
+    CHECK(read->others_share == 0);
+}
+
 TEST_CASE("results_io: figures are rounded to 12 digits, once") {
     cell_result cell;
     cell.makespan = 0.1234567890123456;

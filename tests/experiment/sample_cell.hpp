@@ -30,10 +30,10 @@ inline experiment::cell_result sample_cell(std::uint64_t seed) {
                 .cpu_count = 12,
                 .seed = std::numeric_limits<std::uint64_t>::max() - seed};
     cell.task_count = 1'000'000 + seed;
-    for (double* const figure :
-         {&cell.makespan, &cell.offered_load, &cell.utilisation, &cell.context_switches_mean,
-          &cell.context_switches_p25, &cell.context_switches_p50, &cell.context_switches_p75, &cell.migrations_mean,
-          &cell.billed_cost, &cell.billed_cost_ideal, &cell.agent_share, &cell.switch_share, &cell.run_seconds}) {
+    for (double* const figure : {&cell.makespan, &cell.offered_load, &cell.utilisation, &cell.context_switches_mean,
+                                 &cell.context_switches_p25, &cell.context_switches_p50, &cell.context_switches_p75,
+                                 &cell.migrations_mean, &cell.billed_cost, &cell.billed_cost_ideal, &cell.agent_share,
+                                 &cell.switch_share, &cell.others_share, &cell.run_seconds}) {
         *figure = draw(bits);
     }
     cell.agent_events = bits();

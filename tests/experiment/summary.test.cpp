@@ -54,6 +54,16 @@ TEST_CASE("summary: the table of one seed") {
           "* an ideal: runs on a machine without costs, or knows what no scheduler can know\n");
 }
 
+TEST_CASE("summary: where a real machine ran, what others took of it has a column") {
+    std::vector<cell_result> cells{cell("eevdf", 0.8, 1, 1.0), cell("eevdf-live", 0.8, 1, 1.25)};
+    cells[1].others_share = 0.0123;
+    CHECK(summary_table(cells, {}) ==
+          "sfs-table1, 12 cores, load 0.8: 10,000 invocations\n"
+          "  policy      mean [s]  p50 [s]  p99 [s]  p99.9 [s]  slowdown    RTE  switches  cost [$]  others [%]\n"
+          "  eevdf          1.000    0.500   10.000     20.000      2.00  0.500      3.00      0.25           -\n"
+          "  eevdf-live     1.250    0.625   12.500     25.000      2.00  0.500      3.00      0.25        1.23\n");
+}
+
 TEST_CASE("summary: intervals are shown with several seeds, milliseconds where all is short, one table per load") {
     std::vector<cell_result> cells{cell("sfs", 0, 1, 0.010), cell("sfs", 0, 2, 0.012), cell("sfs", 0.5, 1, 0.010)};
     cells[2].key.arrival_cv = 2.33;

@@ -7,8 +7,12 @@
 
 #include "live_cell.hpp"
 #include <skip.hpp>
+#include <sys/wait.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -63,7 +67,34 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
         CHECK(cell->slowdown.p50 >= 1);
         CHECK(cell->utilisation > 0);
         CHECK(cell->agent_share > 0);
+        CHECK(cell->others_share >= 0);
+        CHECK(cell->others_share <= 1);
     }
+}
+
+TEST_CASE("live policies: told to stop, a run ends at once and leaves no process") {
+    if (auto const possible = experiment_linux::check_live("eevdf"); possible.has_error()) {
+        HPCSCHED_SKIP(possible.error().message.c_str());
+    }
+    std::vector<workload::invocation> const rows(3, {.service = 1h});
+    auto const stream = experiment::make_stream(workload::in_memory{rows});
+    std::atomic<std::uint64_t> begun = 0;
+    std::atomic<bool> stop = false;
+    std::jthread const watcher{[&] {
+        while (begun < rows.size()) {
+            std::this_thread::yield();
+        }
+        stop = true;
+    }};
+    auto const runners = experiment_linux::live_runners();
+    auto const cell = runners.front().run({.key = {.policy = "eevdf-live", .workload = "hours", .cpu_count = 2},
+                                           .workload = *stream,
+                                           .tasks_begun = &begun,
+                                           .stop = &stop});
+    REQUIRE(cell.has_error());
+    CHECK(cell.error().message == "interrupted");
+    CHECK(begun == rows.size());
+    CHECK(waitpid(-1, nullptr, WNOHANG) == -1); // no child is left
 }
 
 TEST_CASE("live policies: each has a policy of the simulator that foretells it") {
@@ -82,12 +113,15 @@ TEST_CASE("live policies: each has a policy of the simulator that foretells it")
 
 TEST_CASE("live policies: a run that others disturbed does not count") {
     using experiment_linux::detail::check_undisturbed;
+    using experiment_linux::detail::share_of_others;
     // Two CPUs for 10 s, of which this run used 8 s.
-    CHECK(check_undisturbed(8900ms, 8s, 10s, 2, {.disturbed_above = 0.05}).has_value());
-    auto const refused = check_undisturbed(9500ms, 8s, 10s, 2, {.disturbed_above = 0.05});
+    CHECK(share_of_others(8900ms, 8s, 10s, 2) == doctest::Approx(0.045));
+    CHECK(share_of_others(7s, 8s, 10s, 2) == 0); // clocks of different steps
+    CHECK(check_undisturbed(0.045, {.disturbed_above = 0.05}).has_value());
+    auto const refused = check_undisturbed(0.075, {.disturbed_above = 0.05});
     REQUIRE(refused.has_error());
     CHECK(refused.error().message.starts_with("disturbed: other processes took 7.5 % of the CPUs"));
-    CHECK(check_undisturbed(7s, 8s, 10s, 2, {.disturbed_above = 0}).has_value()); // clocks of different steps
+    CHECK(check_undisturbed(0, {.disturbed_above = 0}).has_value());
 }
 
 TEST_CASE("live policies: a run whose processes used far more CPU time than they were to does not count") {

@@ -68,6 +68,7 @@ struct cell_result {
     double billed_cost_ideal = 0; ///< the same for the shortest possible durations
     double agent_share = 0;       ///< CPU time of the agent as a share of the machine, 0 .. 1
     double switch_share = 0;      ///< CPU time lost to context switches and migrations, 0 .. 1
+    double others_share = 0;      ///< CPU time that processes outside the run took, 0 .. 1; of a simulated machine 0
     std::uint64_t agent_events = 0, agent_commands = 0;
     std::vector<group_result> groups{};         ///< those that have tasks
     std::vector<cdf_point> turnaround_cdf{};    ///< at most 200 points, ascending

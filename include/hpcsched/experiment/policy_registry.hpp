@@ -8,6 +8,7 @@
 #include <hpcsched/experiment/invocation_stream.hpp>
 #include <hpcsched/experiment/schedule_watcher.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -24,6 +25,10 @@ struct cell_inputs {
     invocation_stream& workload;         ///< read to its end
     std::uint64_t expected_tasks = 0;    ///< a hint; 0: not known
     schedule_watcher* watcher = nullptr; ///< sees every step; null: nobody watches
+
+    // For a policy that reads ahead; both may be null.
+    std::atomic<std::uint64_t>* tasks_begun = nullptr; ///< to be raised as invocations begin
+    std::atomic<bool> const* stop = nullptr;           ///< true: give up with an error
 };
 
 /// Runs one cell. Called from several threads at once, so it keeps no state between cells; any randomness it needs
@@ -38,7 +43,8 @@ struct policy {
     std::string kernel{};      ///< the scheduling classes, in words
     std::string agent{};       ///< the agent, in words
     cell_runner run{};
-    bool idealised = false; ///< runs on a machine without costs, or knows what no scheduler can know
+    bool idealised = false;   ///< runs on a machine without costs, or knows what no scheduler can know
+    bool reads_ahead = false; ///< reads the whole workload before it begins: see `cell_inputs::tasks_begun`
 };
 
 /// The policies that a grid can name. A plain value: make one from `shipped_policies()`, add your own, hand it to the

@@ -22,7 +22,8 @@ struct summary_row {
     estimate slowdown;
     estimate rte;
     estimate context_switches;
-    estimate billed_cost; ///< US dollars
+    estimate billed_cost;  ///< US dollars
+    estimate others_share; ///< of the machine, that processes outside the run took, 0 .. 1
 };
 
 /// The cells with their seeds folded into means, in the order in which the cells first name them.
@@ -30,7 +31,8 @@ struct summary_row {
 [[nodiscard]] std::vector<summary_row> summarise(std::span<cell_result const> cells);
 
 /// The summary as text for a terminal: one table per workload, CPU count, load and arrival CV, columns aligned, each
-/// line ended. Times are in seconds, or in milliseconds where all of a table are short.
+/// line ended. Times are in seconds, or in milliseconds where all of a table are short. Where real machines ran there
+/// is a column of what processes outside the run took.
 /// \param idealised  policies to be marked with a star and a note: no scheduler can be like them
 [[nodiscard]] std::string summary_table(std::span<cell_result const> cells, std::span<std::string const> idealised);
 

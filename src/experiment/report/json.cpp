@@ -120,14 +120,14 @@ namespace json = boost::json;
 }
 
 [[nodiscard]] json::object figures_json(policy_outcome const& o) {
-    return {{"offered_load", pair(o.offered_load)},      {"utilisation", pair(o.utilisation)},
-            {"switches_mean", pair(o.switches_mean)},    {"switches_p25", pair(o.switches_p25)},
-            {"switches_p50", pair(o.switches_p50)},      {"switches_p75", pair(o.switches_p75)},
-            {"migrations", pair(o.migrations)},          {"agent_share", pair(o.agent_share)},
-            {"switch_share", pair(o.switch_share)},      {"agent_events", pair(o.agent_events)},
-            {"agent_commands", pair(o.agent_commands)},  {"billed_cost", pair(o.billed_cost)},
-            {"billed_ratio", pair(o.billed_ratio)},      {"versus_oracle", pair(o.versus_oracle)},
-            {"versus_baseline", pair(o.versus_baseline)}};
+    return {{"offered_load", pair(o.offered_load)},   {"utilisation", pair(o.utilisation)},
+            {"switches_mean", pair(o.switches_mean)}, {"switches_p25", pair(o.switches_p25)},
+            {"switches_p50", pair(o.switches_p50)},   {"switches_p75", pair(o.switches_p75)},
+            {"migrations", pair(o.migrations)},       {"agent_share", pair(o.agent_share)},
+            {"switch_share", pair(o.switch_share)},   {"others_share", pair(o.others_share)},
+            {"agent_events", pair(o.agent_events)},   {"agent_commands", pair(o.agent_commands)},
+            {"billed_cost", pair(o.billed_cost)},     {"billed_ratio", pair(o.billed_ratio)},
+            {"versus_oracle", pair(o.versus_oracle)}, {"versus_baseline", pair(o.versus_baseline)}};
 }
 
 [[nodiscard]] json::object outcome_json(policy_outcome const& o) {

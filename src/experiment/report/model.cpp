@@ -151,6 +151,7 @@ void fold_curves(policy_outcome& outcome, std::size_t points) {
     o.migrations = over(cells, [](cell_result const& c) { return c.migrations_mean; });
     o.agent_share = over(cells, [](cell_result const& c) { return c.agent_share; });
     o.switch_share = over(cells, [](cell_result const& c) { return c.switch_share; });
+    o.others_share = over(cells, [](cell_result const& c) { return c.others_share; });
     o.agent_events = over(cells, [](cell_result const& c) { return c.agent_events; });
     o.agent_commands = over(cells, [](cell_result const& c) { return c.agent_commands; });
     o.billed_cost = over(cells, [](cell_result const& c) { return c.billed_cost; });

@@ -54,7 +54,7 @@ struct policy_outcome {
     distribution_estimate turnaround, slowdown, rte, queueing_delay;
     estimate offered_load, utilisation;
     estimate switches_mean, switches_p25, switches_p50, switches_p75, migrations;
-    estimate agent_share, switch_share, agent_events, agent_commands;
+    estimate agent_share, switch_share, others_share, agent_events, agent_commands;
     estimate billed_cost, billed_ratio; ///< US dollars; cost / cost of the shortest possible durations
     estimate versus_oracle;             ///< mean turnaround as a multiple of the oracle's
     estimate versus_baseline;           ///< the same of the baseline's

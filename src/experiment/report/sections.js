@@ -364,8 +364,10 @@ function showCost() {
 
 function showOverhead() {
   const outcomes = visible();
+  const isLive = outcomes.some((o) => (o.figures.others_share[0] ?? 0) > 0);
   const parts = [["context switches and migrations", "switch_share", isDark() ? "#4c8dff" : "#2563eb"],
-    ["scheduling agent", "agent_share", isDark() ? "#ff7033" : "#c8420a"]];
+    ["scheduling agent", "agent_share", isDark() ? "#ff7033" : "#c8420a"],
+    ...(isLive ? [["processes outside the run", "others_share", isDark() ? "#a0a7b4" : "#6b7280"]] : [])];
   const datasets = parts.map(([label, key, stroke]) => ({
     label, data: outcomes.map((o) => (o.figures[key][0] ?? 0) * 100), backgroundColor: stroke, borderColor: stroke,
     maxBarThickness: 22,
@@ -379,7 +381,8 @@ function showOverhead() {
     text: known(mean) ? formatNumber(mean * 100) : DASH, small: spread(half, mean, 100), value: mean ?? undefined,
   });
   const rows = figureRows(outcomes, ({ figures: f }) => [
-    percent(f.switch_share), percent(f.agent_share), { ...percent(f.utilisation), unjudged: true },
+    percent(f.switch_share), percent(f.agent_share), ...(isLive ? [percent(f.others_share)] : []),
+    { ...percent(f.utilisation), unjudged: true },
     estimateCell(f.agent_events, formatCount, { unjudged: true }),
     estimateCell(f.agent_commands, formatCount, { unjudged: true }),
   ]);
@@ -387,6 +390,7 @@ function showOverhead() {
   renderTable(at("table-overhead"), {
     caption: "Where the machine\u2019s CPU time went, and what the agent did" + captionOfSeeds(),
     columns: [{ label: "policy" }, { label: "switching", unit: "%" }, { label: "agent", unit: "%" },
+      ...(isLive ? [{ label: "others", unit: "%" }] : []),
       { label: "tasks", unit: "%" }, { label: "events", unit: "to the agent" },
       { label: "commands", unit: "of the agent" }],
     rows,
