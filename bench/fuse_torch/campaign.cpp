@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seven benchmarks, small, by all methods: one command that may be killed, and goes on where it was.
+// The seven benchmarks by all methods: one command that may be killed, and goes on where it was.
 #include <hpcsched/fuse_torch/runtime.hpp>
 
 #include <CLI/CLI.hpp>
@@ -27,6 +27,8 @@ struct campaign {
     std::vector<std::string> benchmarks{"B1", "B2", "B3", "B4", "B5", "B6", "B7"};
     std::vector<std::string> methods = all_methods();
     std::vector<std::uint64_t> seeds{1};
+    campaign_scale scale = campaign_scale::small;
+    std::string device = "cpu";
     double budget = 120;
     std::uint32_t epochs = 12;
     double tolerated_drop = 0.01;
@@ -38,7 +40,8 @@ struct campaign {
     [[nodiscard]] std::filesystem::path journal() const { return folder / "cells.jsonl"; }
     [[nodiscard]] std::string setting() const {
         std::ostringstream text;
-        text << "epochs " << epochs << ", tolerated " << tolerated_drop << ", confidence " << confidence << ", samples "
+        text << (scale == campaign_scale::large ? "large, " : "") << (device == "cpu" ? "" : device + ", ") << "epochs "
+             << epochs << ", tolerated " << tolerated_drop << ", confidence " << confidence << ", samples "
              << counts.teaching << ' ' << counts.training << ' ' << counts.validation << ' ' << counts.confirmation
              << ' ' << counts.test;
         return text.str();
@@ -47,11 +50,16 @@ struct campaign {
 
 campaign parse(int argument_count, char** argument_values) {
     campaign c;
-    CLI::App app{"GMorph's seven benchmarks at a small scale, on samples drawn here and networks trained here"};
+    CLI::App app{"GMorph's seven benchmarks, on samples drawn here and networks trained here"};
     app.add_option("--benchmarks", c.benchmarks, "which of B1 to B7")->delimiter(',');
     app.add_option("--methods", c.methods, "which methods")->delimiter(',')->check(CLI::IsMember(all_methods()));
     app.add_option("--seeds", c.seeds, "of samples, networks and searches")->delimiter(',');
-    app.add_option("--budget", c.budget, "processor seconds of each search, its trainings included (120)");
+    std::string scale = "small";
+    app.add_option("--scale", scale, "small: minutes on a processor; large: as GMorph's own, for one big GPU (small)")
+        ->check(CLI::IsMember({"small", "large"}));
+    app.add_option("--device", c.device, "where all is trained and timed: cpu, cuda, cuda:1 (cpu)");
+    app.add_option("--budget", c.budget,
+                   "seconds of each search, its trainings included; of processor time where that is the device (120)");
     app.add_option("--epochs", c.epochs, "that a candidate is trained for at most (12)");
     app.add_option("--drop", c.tolerated_drop, "tolerated loss of each task (0.01)");
     app.add_option("--confidence", c.confidence, "that a loss is within that; 0.5: as measured (0.9)");
@@ -67,11 +75,12 @@ campaign parse(int argument_count, char** argument_values) {
     } catch (CLI::ParseError const& e) {
         std::exit(app.exit(e));
     }
+    c.scale = scale == "large" ? campaign_scale::large : campaign_scale::small;
     return c;
 }
 
-benchmark_spec const& spec_of(std::string const& name) {
-    auto const& all = all_benchmarks();
+benchmark_spec const& spec_of(std::string const& name, campaign_scale scale) {
+    auto const& all = all_benchmarks(scale);
     auto const found =
         std::find_if(all.begin(), all.end(), [&](benchmark_spec const& each) { return each.name == name; });
     if (found == all.end()) {
@@ -85,7 +94,7 @@ std::vector<cell> run_cells(campaign const& c) {
     std::vector<cell> const done = read_cells(c.journal());
     std::vector<cell> cells;
     for (std::string const& name : c.benchmarks) {
-        benchmark_spec const& spec = spec_of(name);
+        benchmark_spec const& spec = spec_of(name, c.scale);
         for (std::uint64_t const seed : c.seeds) {
             prepared_benchmark ready;
             for (std::string const& method : c.methods) {
@@ -102,7 +111,7 @@ std::vector<cell> run_cells(campaign const& c) {
                 }
                 if (ready.files.empty()) {
                     std::cerr << name << ": " << spec.what << '\n';
-                    ready = prepare(spec, c.counts, seed, c.folder);
+                    ready = prepare(spec, c.counts, seed, c.folder, c.device);
                     for (std::string const& note : ready.notes) {
                         std::cerr << "  " << note << '\n';
                     }

@@ -18,17 +18,22 @@ namespace {
 
 using namespace fuse_torch;
 
-latency_settings timing() {
-    return {.warm_up = 10, .rounds = 60, .processor_time = true};
+/// On a processor only what this process computes counts, for the machine may do other things; on a GPU what passes.
+bool counts_processor_time(prepared_benchmark const& on) {
+    return on.device == "cpu";
 }
 
-evaluator_settings evaluation_of(method_settings const& s, bool as_gmorph) {
+latency_settings timing(prepared_benchmark const& on) {
+    return {.warm_up = 10, .rounds = 60, .processor_time = counts_processor_time(on)};
+}
+
+evaluator_settings evaluation_of(prepared_benchmark const& on, method_settings const& s, bool as_gmorph) {
     evaluator_settings e{.training = as_gmorph ? training_settings::gmorph() : training_settings{},
-                         .latency = {.warm_up = 5, .rounds = 30, .processor_time = true},
+                         .latency = {.warm_up = 5, .rounds = 30, .processor_time = counts_processor_time(on)},
                          .fits_adapters = !as_gmorph,
                          .confidence = s.confidence,
                          .tolerated_drop = s.tolerated_drop,
-                         .counts_processor_time = true};
+                         .counts_processor_time = counts_processor_time(on)};
     e.training.seed = s.seed;
     if (as_gmorph) {
         e.training.learning_rate = s.gmorph_rate;
@@ -68,7 +73,7 @@ result<method_outcome> measured(prepared_benchmark const& on, teacher_networks c
                                 fused_network const& network) {
     method_outcome o;
     count(o, networks, network);
-    auto const latency = compare_latency(networks, network, timing());
+    auto const latency = compare_latency(networks, network, timing(on));
     auto const validation = drops_on(network, networks, on.data.validation, on.data.validation_judges);
     auto const confirmation = drops_on(network, networks, on.data.confirmation, on.data.confirmation_judges);
     auto const test = drops_on(network, networks, on.data.test, on.data.test_judges);
@@ -113,7 +118,7 @@ result<trained_graph> train_graph(network_evaluator& evaluator, teacher_networks
 /// Everything shared that is the same in all networks, the heads apart.
 result<method_outcome> all_shared(prepared_benchmark const& on, teacher_networks const& networks,
                                   method_settings const& s) {
-    auto evaluator = network_evaluator::make(networks, on.data, evaluation_of(s, false));
+    auto evaluator = network_evaluator::make(networks, on.data, evaluation_of(on, s, false));
     if (!evaluator) {
         return evaluator.error();
     }
@@ -138,7 +143,7 @@ result<method_outcome> all_shared(prepared_benchmark const& on, teacher_networks
 
 /// Two networks of the benchmark, as a benchmark of their own.
 prepared_benchmark pair_of(prepared_benchmark const& on, std::size_t a, std::size_t b) {
-    prepared_benchmark two{.files = {on.files[a], on.files[b]}, .data = on.data};
+    prepared_benchmark two{.files = {on.files[a], on.files[b]}, .data = on.data, .device = on.device};
     for (auto* const judges : {&two.data.validation_judges, &two.data.confirmation_judges, &two.data.test_judges}) {
         *judges = {(*judges)[a], (*judges)[b]};
     }
@@ -159,11 +164,11 @@ result<pair_scores> score_pairs(prepared_benchmark const& on, std::vector<std::s
     for (std::size_t a = 0; a < on.files.size(); ++a) {
         for (std::size_t b = a + 1; b < on.files.size(); ++b) {
             prepared_benchmark const two = pair_of(on, a, b);
-            auto const networks = teacher_networks::load(two.files, two.data.training);
+            auto const networks = teacher_networks::load(two.files, two.data.training, {.device = two.device});
             if (!networks) {
                 return networks.error();
             }
-            auto evaluator = network_evaluator::make(*networks, two.data, evaluation_of(s, false));
+            auto evaluator = network_evaluator::make(*networks, two.data, evaluation_of(two, s, false));
             if (!evaluator) {
                 return evaluator.error();
             }
@@ -222,7 +227,7 @@ result<method_outcome> treemtl(prepared_benchmark const& on, teacher_networks co
     std::sort(layouts.begin(), layouts.end(), [&](tree_layout const& a, tree_layout const& b) {
         return multiply_adds(teachers, share(teachers, a)) < multiply_adds(teachers, share(teachers, b));
     });
-    auto evaluator = network_evaluator::make(networks, on.data, evaluation_of(s, false));
+    auto evaluator = network_evaluator::make(networks, on.data, evaluation_of(on, s, false));
     if (!evaluator) {
         return evaluator.error();
     }
@@ -272,7 +277,7 @@ result<method_outcome> searched(search_kind kind, prepared_benchmark const& on, 
                                         .iterations_max = 1'000'000,
                                         .plan = {.epochs_max = s.epochs, .check_every = 2}},
                              .kind = kind,
-                             .evaluator = evaluation_of(s, as_gmorph),
+                             .evaluator = evaluation_of(on, s, as_gmorph),
                              .budget = s.budget};
     auto const report = fuse_networks(networks, on.data, settings);
     if (!report) {
@@ -288,7 +293,7 @@ result<method_outcome> searched(search_kind kind, prepared_benchmark const& on, 
                      .abandoned = report->progress.abandoned,
                      .epochs = report->progress.epochs};
     count(o, networks, report->network);
-    auto const latency = compare_latency(networks, report->network, timing());
+    auto const latency = compare_latency(networks, report->network, timing(on));
     if (!latency) {
         return latency.error();
     }
@@ -310,7 +315,7 @@ std::vector<std::string> const& all_methods() {
 
 result<method_outcome> run_method(std::string const& name, prepared_benchmark const& on,
                                   method_settings const& settings) {
-    auto const networks = teacher_networks::load(on.files, on.data.training);
+    auto const networks = teacher_networks::load(on.files, on.data.training, {.device = on.device});
     if (!networks) {
         return networks.error();
     }

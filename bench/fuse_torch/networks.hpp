@@ -26,6 +26,8 @@ struct task_spec {
     fuse_torch::metric metric = fuse_torch::metric::accuracy;
     unsigned epochs = 8;
     double rate = 4e-3;
+    /// What it is trained on, where that is not what the others are: samples of a kind and a number of their own.
+    std::function<labelled_samples(std::size_t count, std::uint64_t seed)> taught_by{};
 };
 
 struct benchmark_spec {
@@ -35,9 +37,18 @@ struct benchmark_spec {
     std::function<labelled_samples(std::size_t count, std::uint64_t seed)> draw{};
     std::uint32_t side = 16;
     std::uint32_t channels = 3;
+    std::uint32_t patch = 4;   ///< of a ViT
+    std::uint32_t length = 16; ///< of a sentence
+    std::uint32_t hidden = 32; ///< of a VGG's classifier
 };
 
-[[nodiscard]] std::vector<benchmark_spec> const& all_benchmarks();
+/// How large networks and samples are.
+enum class campaign_scale : std::uint8_t {
+    small, ///< minutes on two cores
+    large, ///< as GMorph's own, for one big GPU
+};
+
+[[nodiscard]] std::vector<benchmark_spec> const& all_benchmarks(campaign_scale scale);
 
 /// How many samples of each kind there are.
 struct sample_counts {
@@ -52,12 +63,14 @@ struct sample_counts {
 struct prepared_benchmark {
     std::vector<std::filesystem::path> files{};
     fuse_torch::fusion_data data{};
+    std::string device = "cpu";
     std::vector<std::string> notes{}; ///< what was trained, and how well
 };
 
 /// Trains what is not in the folder yet; a file is named after all that it is made from.
+/// \param device  where they are trained, and fused later: "cpu", "cuda"
 [[nodiscard]] prepared_benchmark prepare(benchmark_spec const& spec, sample_counts const& counts, std::uint64_t seed,
-                                         std::filesystem::path const& folder);
+                                         std::filesystem::path const& folder, std::string const& device);
 
 } // namespace hpcsched::bench
 

@@ -151,8 +151,7 @@ labelled_samples draw_scenes(std::size_t count, picture_style const& style, std:
     return made;
 }
 
-labelled_samples draw_sentences(std::size_t count, double correlation, std::uint64_t seed) {
-    constexpr std::size_t length = 16;
+labelled_samples draw_sentences(std::size_t count, std::size_t length, double correlation, std::uint64_t seed) {
     labelled_samples made;
     std::vector<std::int64_t> words;
     fuse::draws d{seed, "bench::sentences"};
@@ -177,8 +176,8 @@ labelled_samples draw_sentences(std::size_t count, double correlation, std::uint
         made.labels["agreement"].push_back(agrees);
         made.labels["sentiment"].push_back(mood);
     }
-    made.inputs =
-        fuse_torch::tensor::of({static_cast<std::int64_t>(count), length}, std::span<std::int64_t const>{words});
+    made.inputs = fuse_torch::tensor::of({static_cast<std::int64_t>(count), static_cast<std::int64_t>(length)},
+                                         std::span<std::int64_t const>{words});
     return made;
 }
 

@@ -37,9 +37,11 @@ struct picture_style {
 /// 0 to 3) and "count_class" (the number).
 [[nodiscard]] labelled_samples draw_scenes(std::size_t count, picture_style const& style, std::uint64_t seed);
 
-/// Sequences of 16 of 32 words: "agreement" (whether the last word closes what the first opened) and "sentiment" (which
-/// of two groups of words has more).
-[[nodiscard]] labelled_samples draw_sentences(std::size_t count, double correlation, std::uint64_t seed);
+/// Sequences of so many of 32 words: "agreement" (whether the last word closes what the first opened) and "sentiment"
+/// (which of two groups of words has more).
+/// \param length  of each, >= 16
+[[nodiscard]] labelled_samples draw_sentences(std::size_t count, std::size_t length, double correlation,
+                                              std::uint64_t seed);
 
 } // namespace hpcsched::bench
 

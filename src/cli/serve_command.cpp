@@ -33,7 +33,7 @@ More than these say is said in a file, a table for each function:
 
   [functions.thumbnail]
   kind = "runtime-api"             # or "command", "shared-object"  [runtime-api]
-  command = ["npx", "aws-lambda-ric", "index.handler"]   # or one text, for the shell
+  command = ["npx", "aws-lambda-ric", "index.handler"]   # or one text, for the shell; the path of a shared object
   folder = "/srv/thumbnail"        # where it starts, LAMBDA_TASK_ROOT  [here]
   handler = "index.handler"        # _HANDLER  [none]
   environment = { STAGE = "test" } # beside Lambda's, PATH, HOME, LANG and TZ

@@ -151,6 +151,9 @@ class functions_file {
             fail(name.source(), "a function is a table such as [functions.resize]");
         }
         function_config made{.name = std::string{name.str()}};
+        if (toml::node const* const kind = table->get("kind")) { // first, for it says what a command is
+            read_key(made, "kind", kind->source(), *kind);
+        }
         for (auto const& [key, value] : *table) {
             read_key(made, std::string{key.str()}, key.source(), value);
         }
@@ -163,7 +166,7 @@ class functions_file {
     void read_key(function_config& made, std::string const& key, toml::source_region const& where,
                   toml::node const& value) const {
         if (key == "command") {
-            made.command = command_of(value);
+            made.command = command_of(value, made.speaks);
         } else if (key == "environment" && value.is_table()) {
             for (auto const& [name, each] : *value.as_table()) {
                 made.environment[std::string{name.str()}] = text_of(each, std::string{name.str()});
@@ -182,10 +185,11 @@ class functions_file {
         }
     }
 
-    [[nodiscard]] std::vector<std::string> command_of(toml::node const& node) const {
+    [[nodiscard]] std::vector<std::string> command_of(toml::node const& node, protocol speaks) const {
         toml::array const* const words = node.as_array();
         if (words == nullptr) {
-            return shell_command(text_of(node, "command"));
+            std::string const text = text_of(node, "command");
+            return speaks == protocol::shared_object ? std::vector{text} : shell_command(text);
         }
         std::vector<std::string> command;
         for (toml::node const& word : *words) {

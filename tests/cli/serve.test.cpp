@@ -3,6 +3,7 @@
 
 #include "faas_host/http_client.hpp"
 #include "program.hpp"
+#include "serving_program.hpp"
 #include "skip.hpp"
 
 #include <string>
@@ -17,43 +18,6 @@ constexpr char const* not_built =
     "the FaaS host was not built (libbpf-dev, clang-19 and libboost-url1.81-dev are needed)";
 
 std::string const invoke_upper = "/2015-03-31/functions/upper/invocations";
-
-/// `hpcsched serve` on a port that is free, once it says which.
-class serving_program {
-  public:
-    explicit serving_program(std::vector<std::string> arguments,
-                             std::vector<std::pair<std::string, std::string>> const& files = {}) {
-        for (auto const& [name, text] : files) {
-            write_text(serve_ / name, text);
-        }
-        arguments.insert(arguments.begin(), {"serve", "--listen", "127.0.0.1:0"});
-        serve_.start(program::hpcsched_words(std::move(arguments)));
-        std::string const before = "http://127.0.0.1:";
-        for (int i = 0; i < 20'000 && port_ == 0; ++i) {
-            wait_for_the_program(1);
-            std::string const said = read_text(serve_ / ".err");
-            std::size_t const at = said.find(before);
-            if (at != std::string::npos && said.ends_with('\n')) {
-                port_ = static_cast<std::uint16_t>(std::stoi(said.substr(at + before.size())));
-            }
-        }
-        REQUIRE(port_ != 0);
-    }
-
-    http_answer ask(std::string const& method, std::string const& path, std::string const& body = {},
-                    std::vector<http_field> const& fields = {}) const {
-        return http_client{port_}.ask(method, path, body, fields);
-    }
-
-    [[nodiscard]] finished_program end() {
-        serve_.send(SIGTERM);
-        return serve_.wait();
-    }
-
-  private:
-    program serve_;
-    std::uint16_t port_ = 0;
-};
 
 void check_failure(std::vector<std::string> arguments, int status, std::string const& message,
                    std::string const& functions = {}) {

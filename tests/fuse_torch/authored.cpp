@@ -295,11 +295,13 @@ void write_frozen(std::string const& file) {
 }
 
 double train(std::string const& file, tensor const& images, std::vector<std::int64_t> const& labels, unsigned epochs,
-             double rate, std::uint64_t seed) {
+             double rate, std::uint64_t seed, std::string const& device) {
     at::set_num_threads(1);
     torch::jit::getProfilingMode() = false;
     torch::manual_seed(seed);
+    at::Device const there{device};
     Module m = torch::jit::load(file);
+    m.to(there);
     m.train();
     std::vector<at::Tensor> parameters;
     for (at::Tensor const& p : m.parameters()) {
@@ -321,8 +323,8 @@ double train(std::string const& file, tensor const& images, std::vector<std::int
             double const scale = t < 0.3 ? 0.1 + 3 * t : 1.0 - (t - 0.3) / 0.7;
             static_cast<torch::optim::AdamOptions&>(optimiser.param_groups()[0].options()).lr(rate * scale + 1e-6);
             optimiser.zero_grad();
-            at::Tensor const logits = m.forward({x.index_select(0, rows)}).toTensor();
-            at::Tensor const wanted = y.index_select(0, rows);
+            at::Tensor const logits = m.forward({x.index_select(0, rows).to(there)}).toTensor();
+            at::Tensor const wanted = y.index_select(0, rows).to(there);
             (by_class ? at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Mean, -100, 0.05)
                       : at::binary_cross_entropy_with_logits(logits, wanted))
                 .backward();
@@ -331,11 +333,15 @@ double train(std::string const& file, tensor const& images, std::vector<std::int
     }
     m.eval();
     c10::NoGradGuard const no_grad;
-    at::Tensor const outputs = m.forward({x}).toTensor();
-    at::Tensor const right_ones = by_class ? outputs.argmax(1).eq(y) : outputs.gt(0).eq(y);
-    double const right = right_ones.to(at::kFloat).mean().item<double>();
+    double right = 0;
+    for (std::int64_t first = 0; first < x.size(0); first += 512) {
+        at::Tensor const outputs = m.forward({x.slice(0, first, first + 512).to(there)}).toTensor().cpu();
+        at::Tensor const wanted = y.slice(0, first, first + 512);
+        right += (by_class ? outputs.argmax(1).eq(wanted) : outputs.gt(0).eq(wanted)).sum().item<double>();
+    }
+    m.to(at::kCPU);
     m.save(file);
-    return right;
+    return right / static_cast<double>(y.numel());
 }
 
 std::vector<tensor> run_plainly(std::string const& file, tensor const& samples) {

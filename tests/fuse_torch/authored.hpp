@@ -62,9 +62,10 @@ void write_frozen(std::string const& file);
 
 /// Trains a classifier with Adam and one-cycle, one thread, and writes it back. As many labels as samples are classes;
 /// more, 0 or 1 for each output.
+/// \param device  where: "cpu", "cuda"
 /// \return the share of the labels that it gets right of what it was trained on
 double train(std::string const& file, tensor const& images, std::vector<std::int64_t> const& labels, unsigned epochs,
-             double rate, std::uint64_t seed);
+             double rate, std::uint64_t seed, std::string const& device = "cpu");
 
 /// What a TorchScript file gives, loaded by nothing but LibTorch: outputs in order.
 std::vector<tensor> run_plainly(std::string const& file, tensor const& samples);
