@@ -43,8 +43,9 @@ Examples:
   hpcsched predict cluster idlt_june.csv --policy predictive --horizon 5min
   hpcsched predict cluster --out forecast.json --page forecast.html
 
-"foretold" is the mean of the forecasts in a bin, "came" the share of them that came true; "off" is their mean
-distance, the bins weighed by their forecasts. Under "waits" are the cells that came.
+"foretold" is the mean of the forecasts in a bin, "came" the share of them that came true, "+-" how far chance alone
+could take that share (95 %, if forecasts of one session had nothing to do with each other); "off" is the mean distance,
+the bins weighed by their forecasts. Under "waits" are the cells that came.
 
 Exit status: 0 success, 1 failure, 2 wrong command line, 3 a trace that cannot be read.)";
 
@@ -118,6 +119,10 @@ void print(std::array<subject, 4> const& subjects) {
         for (reliability_bin const& b : bins) {
             b.count > 0 ? std::cout << "  " << b.observed : std::cout << "      -";
         }
+        std::cout << "\n  +-      "; // by chance alone, 95 %
+        for (reliability_bin const& b : bins) {
+            b.count > 0 ? std::cout << "  " << b.half_width_95() : std::cout << "      -";
+        }
         std::cout << "\n  of      ";
         for (reliability_bin const& b : bins) {
             std::cout << std::setw(7) << b.count;
@@ -132,7 +137,10 @@ std::string to_json(std::array<subject, 4> const& subjects, arguments const& giv
         auto const bins = notebook_sim::reliability(s.foretold, s.came);
         json::array list;
         for (reliability_bin const& b : bins) {
-            list.push_back({{"foretold", b.foretold}, {"came", b.observed}, {"count", b.count}});
+            list.push_back({{"foretold", b.foretold},
+                            {"came", b.observed},
+                            {"half_width_95", b.half_width_95()},
+                            {"count", b.count}});
         }
         out[s.name] = json::object{{"meaning", s.words},
                                    {"forecasts", s.came.size()},
@@ -142,7 +150,8 @@ std::string to_json(std::array<subject, 4> const& subjects, arguments const& giv
     return json::serialize(out) + "\n";
 }
 
-/// A reliability diagram: what came over what was foretold, the diagonal where they agree; a dot's area is its count.
+/// A reliability diagram: what came over what was foretold, the diagonal where they agree; a dot's area is its count,
+/// its bar how far chance alone could take it.
 std::string diagram(subject const& s) {
     auto const bins = notebook_sim::reliability(s.foretold, s.came);
     std::ostringstream svg;
@@ -155,7 +164,10 @@ std::string diagram(subject const& s) {
     for (reliability_bin const& b : bins) {
         if (b.count > 0) {
             double const share = static_cast<double>(b.count) / static_cast<double>(s.came.size());
-            svg << "<circle cx=\"" << 40 + 300 * b.foretold << "\" cy=\"" << 320 - 300 * b.observed << "\" r=\""
+            double const x = 40 + 300 * b.foretold;
+            svg << "<line x1=\"" << x << "\" x2=\"" << x << "\" y1=\"" << 320 - 300 * (b.observed - b.half_width_95())
+                << "\" y2=\"" << 320 - 300 * (b.observed + b.half_width_95()) << "\" stroke=\"#2a7ab8\"/>"
+                << "<circle cx=\"" << 40 + 300 * b.foretold << "\" cy=\"" << 320 - 300 * b.observed << "\" r=\""
                 << 3 + 14 * std::sqrt(share) << "\" fill=\"#2a7ab8\" fill-opacity=\"0.6\"><title>" << b.count
                 << " forecasts</title></circle>";
         }

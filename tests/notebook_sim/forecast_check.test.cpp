@@ -44,6 +44,9 @@ TEST_CASE("reliability: forecasts fall into bins, each with what was foretold an
     CHECK(bins[9].count == 2);
     CHECK(bins[9].observed == 1);
     CHECK(bins[5].count == 0);
+    CHECK(bins[5].half_width_95() == 0);
+    CHECK(bins[1].half_width_95() == doctest::Approx(0.4053).epsilon(1e-3)); // of 1 in 2: Wilson's 0.0945 to 0.9055
+    CHECK(bins[9].half_width_95() == doctest::Approx(0.3288).epsilon(1e-3)); // of 2 in 2: 0.3424 to 1
     CHECK(calibration_error(bins) == doctest::Approx((0.05 + 2 * 0.375 + 2 * 0.025) / 5));
     CHECK(calibration_error({}) == 0);
 }

@@ -212,6 +212,18 @@ struct reliability_bin {
     double foretold = 0; ///< mean
     double observed = 0; ///< share
     std::uint64_t count = 0;
+
+    /// How far chance alone could take the share, with 95 % confidence, if forecasts had nothing to do with each other.
+    /// Those of one session have, so in truth it is more. 0 without a forecast.
+    /// \source Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927
+    [[nodiscard]] double half_width_95() const noexcept {
+        if (count == 0) {
+            return 0;
+        }
+        constexpr double z2 = 1.959964 * 1.959964;
+        double const n = static_cast<double>(count);
+        return std::sqrt(z2 * (observed * (1 - observed) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+    }
 };
 
 /// \param foretold  probabilities; shape [n]
