@@ -4,6 +4,7 @@
 #include <hpcsched/core/hash.hpp>
 
 #include "authored.hpp" // of the tests: networks written in C++ alone
+#include <torch/version.h>
 
 #include <cstdio>
 #include <span>
@@ -173,6 +174,11 @@ void write_network(task_spec const& task, benchmark_spec const& of, std::string 
     std::vector<std::uint32_t> numbers;
     for (std::uint32_t n = 0; words >> n;) {
         numbers.push_back(n);
+    }
+    bool const attends = kind == "vit" || kind == "bert";
+    if (attends && TORCH_VERSION_MAJOR < 2 && numbers.at(1) > 7) {
+        throw std::runtime_error{"LibTorch " TORCH_VERSION " takes more than 24 GB to compile " +
+                                 std::to_string(numbers[1]) + " layers of attention; try a newer one"};
     }
     auto const classes = static_cast<std::uint32_t>(task.outputs);
     if (kind.starts_with("vgg")) {

@@ -25,8 +25,8 @@ struct policy_roles {
     std::string oracle = "srpt";    ///< knows every service demand: the others are shown as multiples of it
     std::string baseline = "eevdf"; ///< what a reader has today
 
-    /// Policies that run on a machine without costs, or that know what no scheduler can: drawn dashed, and never named
-    /// as the best. The oracle always counts as one.
+    /// Policies that run on a machine without costs, or that know what no scheduler can, or that are only foretold
+    /// where others ran on a real machine: drawn dashed, and never named as the best. The oracle always counts as one.
     std::vector<std::string> idealised{"fcfs", "mlfq", "ps", "rr", "srpt"};
 };
 

@@ -37,8 +37,8 @@ const GLOSSARY = {
   "oracle":
     "A policy that knows how much CPU time each task will need. No real scheduler can; it marks what is possible.",
   "idealised":
-    "A textbook policy on a machine without any cost, or an oracle. Drawn dashed, listed last, never marked as " +
-    "the best.",
+    "A textbook policy on a machine without any cost, an oracle, or what is only foretold beside a real machine. " +
+    "Drawn dashed, listed last, never marked as the best.",
   "95 % interval":
     "Where the mean over all seeds lies with 95 % confidence (Student\u2019s t). Shown as \u00b1 in tables and as " +
     "whiskers in pictures, where there are two or more seeds.",

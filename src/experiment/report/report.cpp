@@ -58,7 +58,7 @@ void write(std::ostream& out, asset from) {
     text += fact(counted("load", loads.size()), format_count(loads.size()));
     text += fact(counted("seed", model.seed_count), format_count(model.seed_count));
     text += fact(counted("run", model.cell_count), format_count(model.cell_count));
-    text += fact("tasks simulated", format_count(model.task_count));
+    text += fact("tasks", format_count(model.task_count));
     if (model.run_seconds > 0) {
         text += fact("of computing", format_seconds(model.run_seconds));
     }
