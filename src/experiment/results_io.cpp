@@ -220,7 +220,7 @@ struct get_field {
 
     void operator()(char const* name, double& value) const {
         if (std::string_view{name} == "others_share" && !from.contains(name)) {
-            return; // journals of version 0.1.0 lack it
+            return; // earlier journals lack it
         }
         json::value const& found = member(from, name);
         value = found.is_null() ? std::numeric_limits<double>::infinity() : rounded(found.to_number<double>());

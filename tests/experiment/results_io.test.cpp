@@ -56,7 +56,7 @@ TEST_CASE("results_io: a cell that is written and read again is the same, to the
     }
 }
 
-TEST_CASE("results_io: a cell of version 0.1.0, which did not say what others took, is read as if it was nothing") {
+TEST_CASE("results_io: an earlier cell, which does not say what others took, is read as if it was nothing") {
     std::string text = to_json(sample_cell(1));
     auto const at = text.find("\"others_share\"");
     REQUIRE(at != std::string::npos);
