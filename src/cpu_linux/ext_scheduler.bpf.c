@@ -273,6 +273,22 @@ static void preempt_for(struct task_struct* p, __u32 band) {
     }
 }
 
+/* Finds a CPU for the first of the queue: an idle one, or that of someone whom it comes before. */
+static void look_for_cpu(bool may_preempt) {
+    struct bpf_iter_scx_dsq it;
+    struct task_struct* q;
+    bpf_iter_scx_dsq_new(&it, QUEUE, 0);
+    if ((q = bpf_iter_scx_dsq_next(&it)) != 0) {
+        __s32 idle = scx_bpf_pick_idle_cpu(q->cpus_ptr, 0);
+        if (idle >= 0) {
+            scx_bpf_kick_cpu(idle, KICK_IDLE);
+        } else if (may_preempt) {
+            preempt_for(q, wish_of(q).band);
+        }
+    }
+    bpf_iter_scx_dsq_destroy(&it);
+}
+
 SEC("struct_ops/select_cpu")
 __s32 BPF_PROG(ext_select_cpu, struct task_struct* p, __s32 prev_cpu, __u64 wake_flags) {
     bool is_idle = false;
@@ -479,33 +495,13 @@ void BPF_PROG(ext_exit_task, struct task_struct* p, struct scx_exit_task_args* a
 SEC("struct_ops/cpu_release")
 void BPF_PROG(ext_cpu_release, __s32 cpu, void* args) {
     scx_bpf_reenqueue_local();
-    struct bpf_iter_scx_dsq it;
-    struct task_struct* q;
-    bpf_iter_scx_dsq_new(&it, QUEUE, 0);
-    if ((q = bpf_iter_scx_dsq_next(&it)) != 0) {
-        __s32 idle = scx_bpf_pick_idle_cpu(q->cpus_ptr, 0);
-        if (idle >= 0) {
-            scx_bpf_kick_cpu(idle, KICK_IDLE);
-        } else {
-            preempt_for(q, wish_of(q).band);
-        }
-    }
-    bpf_iter_scx_dsq_destroy(&it);
+    look_for_cpu(true);
 }
 
 /* An idle CPU that was woken for a task can be taken by a normal one before it gets there. So whoever waits beside an
  * idle CPU is looked for now and then. */
 static int on_beat(void* map, int* key, struct beat* beat) {
-    struct bpf_iter_scx_dsq it;
-    struct task_struct* q;
-    bpf_iter_scx_dsq_new(&it, QUEUE, 0);
-    if ((q = bpf_iter_scx_dsq_next(&it)) != 0) {
-        __s32 idle = scx_bpf_pick_idle_cpu(q->cpus_ptr, 0);
-        if (idle >= 0) {
-            scx_bpf_kick_cpu(idle, KICK_IDLE);
-        }
-    }
-    bpf_iter_scx_dsq_destroy(&it);
+    look_for_cpu(false);
     bpf_timer_start(&beat->timer, BEAT, 0);
     return 0;
 }
