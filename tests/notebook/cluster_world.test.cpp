@@ -86,6 +86,15 @@ cluster_outlook three_hosts() {
     return o;
 }
 
+/// Plays a world without noise to its horizon.
+cluster_world::run played(cluster_outlook const& o) {
+    cluster_world::run r = cluster_world::make_run();
+    cluster_world::begin(r, o);
+    while (cluster_world::step(r) == predict::progress::running) {
+    }
+    return r;
+}
+
 } // namespace
 
 TEST_CASE("cluster world: keeps the rules of a world, its noise and its questions theirs") {
@@ -182,13 +191,90 @@ TEST_CASE("cluster world: of those that wait already, who has waited the longest
         o.sessions.push_back(s);
     }
     o.sessions.push_back(running_on(0, 1)); // without noise it ends at its median, after 69 of the 100 seconds
-    cluster_world::run r = cluster_world::make_run();
-    cluster_world::begin(r, o);
-    while (cluster_world::step(r) == predict::progress::running) {
-    }
+    cluster_world::run const r = played(o);
     CHECK(r.first_ended(2));
     CHECK(r.is_running(1));
     CHECK_FALSE(r.is_running(0));
+}
+
+TEST_CASE("cluster world: devices wanted are those that run or are waited for, at their most at one time") {
+    cluster_outlook o = one_device();
+    o.free = {4};
+    o.next_return = always(0.02); // without noise after 35 s
+    session_outlook waits = idle_on(0, 1);
+    waits.phase = session_phase::waiting;
+    waits.gpus = 1;
+    o.sessions = {running_on(0, 2), waits, idle_on(0, 4)};
+    CHECK(played(o).devices_peak() == 7);
+    o.horizon = 200;
+    o.next_return = always(0.005); // after 139 s, when the cell that runs has ended, after 69 s
+    o.sessions = {running_on(0, 2), idle_on(0, 4)};
+    CHECK(played(o).devices_peak() == 4);
+}
+
+TEST_CASE(
+    "cluster world: of several hosts with room the last one is taken, or the fullest, or the emptiest, as asked") {
+    cluster_outlook o = one_device();
+    o.free = {2, 1};
+    o.devices = {2, 2};
+    o.sessions = {idle_on(0, 1)};
+    o.sessions[0].host_count = 2;
+    o.sessions[0].hosts = {0, 1};
+    o.sessions[0].previous = 1;
+    using free_by_host = std::vector<std::uint16_t>;
+    CHECK(played(o).free() == free_by_host{2, 0});
+    o.previous_first = false;
+    CHECK(played(o).free() == free_by_host{1, 1});
+    o.fullest_first = true;
+    CHECK(played(o).free() == free_by_host{2, 0});
+}
+
+TEST_CASE("cluster world: a first cell comes by the hazard of first cells") {
+    cluster_outlook o = one_device();
+    o.next_return = always(1e-9);
+    o.sessions = {idle_on(0, 1)};
+    CHECK(played(o).requests() == 0);
+    o.sessions[0].had_cell = false;
+    CHECK(played(o).requests() == 1);
+}
+
+TEST_CASE("cluster world: each moment counts once for a watched request, whatever happens in between") {
+    cluster_outlook o = one_device();
+    o.sessions = {idle_on(0, 1)};
+    o.watched = {{.session = 0, .demand = exactly(1), .host_count = 1}};
+    CHECK(played(o).watched(0).all == doctest::Approx(std::log(2))); // until it comes, at the median
+    o.free = {2};
+    o.run_end = always(0.03); // something happens every 23 s or so
+    o.next_return = always(0.01);
+    o.sessions.push_back(running_on(0, 1));
+    o.sessions.push_back(running_on(0, 1));
+    o.sessions[2].lasted = 5;
+    CHECK(played(o).watched(0).all == doctest::Approx(std::log(2)));
+}
+
+TEST_CASE("cluster world: less noise keeps the mean of what is believed, and each factor is of its own belief") {
+    cluster_outlook o = one_device();
+    o.sessions = {idle_on(0, 1), running_on(0, 1)};
+    o.sessions[0].returns = {2, 1};
+    o.sessions[1].returns = {1, 1};
+    o.sessions[1].ends = {4, 1};
+    for (double const spread : {1.0, 0.5}) {
+        cluster_noise const noise =
+            cluster_noise{}.scaled(cluster_noise::eagerness, spread).scaled(cluster_noise::length, spread);
+        double returns = 0;
+        double ends = 0;
+        constexpr std::uint64_t worlds = 4'000;
+        cluster_world::run r = cluster_world::make_run();
+        for (std::uint64_t world = 0; world < worlds; ++world) {
+            cluster_noise::streams streams{1, world};
+            cluster_world::begin(r, o);
+            noise.disturb(r, streams);
+            returns += r.return_factor(0) / worlds;
+            ends += r.end_factor(1) / worlds;
+        }
+        CHECK(returns == doctest::Approx(2).epsilon(0.06));
+        CHECK(ends == doctest::Approx(4).epsilon(0.06));
+    }
 }
 
 TEST_CASE("cluster world: a watched request waits as often as the same session's cell does") {

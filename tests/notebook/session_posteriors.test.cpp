@@ -115,6 +115,68 @@ TEST_CASE("session posteriors: to stay away counts against eagerness while it la
     CHECK(t.learned.return_rate(t.state, kernel_id{0}, t.now) < rate_soon / 100);
 }
 
+TEST_CASE("session posteriors: whom it took long is held to be less eager than all, however often it came") {
+    told t;
+    t.open(0);
+    t.open(1);
+    for (int round = 0; round < 60; ++round) {
+        t.now += minutes{1};
+        t.submit(0, 1);
+        t.now += minutes{1};
+        t.finish(0);
+        if (round % 10 == 9) {
+            t.now += hours{3};
+            t.submit(1, 1);
+            t.now += hours{1};
+            t.finish(1);
+        }
+    }
+    cluster_outlook const o = t.look();
+    CHECK(o.sessions[1].returns.mean() < 1);
+    CHECK(o.sessions[1].ends.mean() < 1);
+}
+
+TEST_CASE("session posteriors: a cell that goes on counts against its end while it lasts") {
+    told t;
+    t.open(0);
+    t.now += minutes{1};
+    t.submit(0, 1);
+    double const soon = t.look().sessions[0].ends.mean();
+    t.now += hours{5};
+    CHECK(t.look().sessions[0].ends.mean() < soon / 2);
+}
+
+TEST_CASE("session posteriors: first cells and later ones have a hazard each, and who closes without a cell counts") {
+    told first;
+    told never;
+    for (std::uint32_t k = 0; k < 40; ++k) {
+        for (told* t : {&first, &never}) {
+            t->open(k);
+        }
+        first.now += minutes{1};
+        first.submit(k, 1);
+        first.now += minutes{1};
+        first.finish(k);
+        never.now += hours{2};
+        for (told* t : {&first, &never}) {
+            t->learned.closed(t->state, kernel_id{k}, t->now);
+            t->state.close(kernel_id{k}, t->out);
+        }
+    }
+    told fresh;
+    double const before = fresh.look().first_return.cumulative(120);
+    CHECK(first.look().first_return.cumulative(120) > 1.5 * before); // a minute after the opening, each
+    CHECK(never.look().first_return.cumulative(7200) < 0.5 * fresh.look().first_return.cumulative(7200));
+}
+
+TEST_CASE("session posteriors: a host that is drained has no room") {
+    told t;
+    t.open(0);
+    CHECK(t.look().free == std::vector<std::uint16_t>{8});
+    t.state.drain(gpu::host_id{0});
+    CHECK(t.look().free == std::vector<std::uint16_t>{0});
+}
+
 TEST_CASE("session posteriors: a session's end leaves nothing of it to the next that has its number") {
     told t;
     t.open(0);

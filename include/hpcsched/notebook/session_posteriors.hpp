@@ -97,7 +97,7 @@ class session_posteriors {
         place_.assign(s.hosts().size(), no_place);
         for (gpu::host_load const& h : s.ledger().loads()) {
             place_[h.host.value] = static_cast<std::uint16_t>(out.free.size());
-            out.free.push_back(static_cast<std::uint16_t>(h.takes_leases ? h.free_count : 0));
+            out.free.push_back(h.free_count);
             out.devices.push_back(static_cast<std::uint16_t>(h.device_count));
         }
         out.sessions.clear();
