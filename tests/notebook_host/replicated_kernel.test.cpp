@@ -117,6 +117,9 @@ TEST_CASE("replicated kernel: the page's status is for who has the token") {
 }
 TEST_CASE(
     "replicated kernel: a hundred cells with every binding form of Python leave the replicas alike, name by name") {
+    test::run_python("hpcsched_kernel_torture.py");
+}
+TEST_CASE("replicated kernel: what a cell changed is sent, nothing else, and large values go through the store") {
     test::run_python("hpcsched_kernel_test.py");
 }
 
