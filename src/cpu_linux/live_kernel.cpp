@@ -66,6 +66,7 @@ class live_kernel::state {
         auto loaded = detail::bpf_watch::load();
         if (loaded.has_error()) {
             return config.from == sensor::bpf ? result<void>{loaded.error()} : result<void>{};
+        perf_hooks_ = detail::hold_perf_hooks();
         }
         bpf_.emplace(std::move(*loaded));
         listen(bpf_->descriptor(), token(source::bpf, 0));
@@ -640,6 +641,7 @@ class live_kernel::state {
     time_point last_{};
     duration cpu_time_of_others_{}; ///< of tasks that are over
     std::uint64_t dropped_ = 0;
+    file_descriptor perf_hooks_; ///< for as long as overflow timers may be opened
 };
 
 live_kernel::live_kernel(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}

@@ -41,6 +41,14 @@ class overflow_timer {
     bool is_set_ = false;
 };
 
+/// While this is open, no timer waits for others to be opened.
+///
+/// The first counter of a task in a whole kernel has its hooks patched in, and then waits until every CPU knows of them
+/// (RCU). The kernel's thread that finds that out is a normal one: where real-time tasks have the CPUs, whoever opens
+/// the counter sleeps for up to a second. Once nobody has one, a second later, the hooks go.
+/// \return a counter of this process that does not count; not open where the kernel refuses
+[[nodiscard]] file_descriptor hold_perf_hooks() noexcept;
+
 } // namespace hpcsched::cpu_linux::detail
 
 #endif

@@ -10,7 +10,9 @@
 #include <skip.hpp>
 #include <sys/syscall.h>
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -250,6 +252,26 @@ TEST_CASE("live kernel: timers fire in order, and its descriptor tells another e
 }
 
 TEST_CASE("live kernel: a process that is gone is not admitted, one that is dismissed is not told of") {
+TEST_CASE("live kernel: perf's hooks are in the kernel from the start, so that no CPU timer waits for them later") {
+    if (!cpu_linux::probe_kernel().cpu_clock_overflow.works) {
+        HPCSCHED_SKIP("perf_event_open is refused");
+    }
+    auto const counters = [] {
+        std::size_t count = 0;
+        for (auto const& each : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+            std::error_code failed;
+            count += std::filesystem::read_symlink(each.path(), failed) == "anon_inode:[perf_event]" ? 1U : 0U;
+        }
+        return count;
+    };
+    for (sensor const from : sensors()) {
+        CHECK(counters() == 0);
+        live_kernel const kernel = opened(from);
+        CHECK(counters() == 1);
+    }
+    CHECK(counters() == 0);
+}
+
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
         test::child dead{[] {}};
