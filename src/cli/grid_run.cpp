@@ -160,16 +160,26 @@ void check_workloads(grid_plan const& plan) {
 
 // --- running -----------------------------------------------------------------------------------------------
 
-/// The trace of the grid's first cell, while it is asked for.
-class first_cell_trace {
+/// The cell of which a trace is written: the first of a real machine, where there is one, else the first of all.
+std::size_t traced_cell(grid_plan const& plan, experiment::policy_registry const& policies) {
+    for (std::size_t i = 0; i < plan.cell_count(); ++i) {
+        if (policies.find(plan.key(i).policy)->reads_ahead) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/// The trace of one cell, while it is asked for.
+class cell_trace {
   public:
-    first_cell_trace(std::string command, std::string const& path, grid_plan const& plan)
+    cell_trace(std::string command, std::string const& path, grid_plan const& plan, std::size_t cell)
         : command_{std::move(command)}, path_{path} {
         file_.open(path, std::ios::binary | std::ios::trunc);
         if (!file_) {
             throw failure{exit_code::failure, "cannot write '" + path + "': " + std::strerror(errno)};
         }
-        experiment::cell_key key = plan.key(0);
+        experiment::cell_key key = plan.key(cell);
         experiment::perfetto_options options{.cpu_count = key.cpu_count, .title = key.policy + " on " + key.workload};
         key.policy.clear();
         if (auto const& names = plan.cells().workloads.front().function_names) {
@@ -287,22 +297,26 @@ exit_code account_for(grid_command const& command, grid_plan const& plan, grid_o
 /// What only the first rank has: the journal, the trace, the display.
 struct first_rank {
     experiment::journal finished;
-    std::optional<first_cell_trace> trace{};
+    std::size_t traced = 0;
+    std::optional<cell_trace> trace{};
     progress_display display;
 
-    first_rank(grid_command const& command, simulate_settings const& settings, grid_plan const& plan)
+    first_rank(grid_command const& command, simulate_settings const& settings, grid_plan const& plan,
+               experiment::policy_registry const& policies)
         : finished{open_journal(settings.out)}, display{settings.quiet} {
         if (!settings.perfetto.empty()) {
-            trace.emplace(command.name, settings.perfetto, plan);
+            traced = traced_cell(plan, policies);
+            trace.emplace(command.name, settings.perfetto, plan, traced);
         }
     }
 };
 
-grid_outcome run(ranks& all, grid_command const& command, grid_plan const& plan, simulate_settings const& settings) {
+grid_outcome run(ranks& all, grid_command const& command, grid_plan const& plan, simulate_settings const& settings,
+                 experiment::policy_registry const& policies) {
     std::optional<first_rank> here;
     all.together([&] {
         if (all.is_first()) {
-            here.emplace(command, settings, plan);
+            here.emplace(command, settings, plan, policies);
         }
     });
     experiment::grid_options options{
@@ -310,6 +324,7 @@ grid_outcome run(ranks& all, grid_command const& command, grid_plan const& plan,
     if (here) {
         options.finished = &here->finished;
         options.watcher = here->trace ? here->trace->watcher() : nullptr;
+        options.watched_cell = here->traced;
         options.progress = [&here](experiment::grid_progress const& progress) { here->display.show(progress); };
     }
     grid_outcome outcome = or_fail(all.run(plan, options), exit_code::failure);
@@ -336,7 +351,7 @@ exit_code run_grid(grid_command const& command, arguments const& given, simulate
         plan = or_fail(grid_plan::make(grid_of(command, settings, policies), policies), exit_code::usage);
         check_workloads(*plan);
     });
-    grid_outcome const outcome = run(all, command, *plan, settings);
+    grid_outcome const outcome = run(all, command, *plan, settings, policies);
     if (!all.is_first()) {
         return exit_code::success;
     }

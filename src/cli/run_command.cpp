@@ -68,8 +68,7 @@ std::vector<std::string> policy_names() {
 std::vector<option_spec> run_options(experiment::policy_registry const& policies) {
     std::vector<option_spec> options;
     for (option_spec& each : simulate_options(policies)) {
-        bool const is_simulation = each.group.starts_with("Simulated machine") || each.name.ends_with("--threads") ||
-                                   each.name.ends_with("--perfetto");
+        bool const is_simulation = each.group.starts_with("Simulated machine") || each.name.ends_with("--threads");
         if (!is_simulation) {
             options.push_back(std::move(each));
         }
@@ -88,6 +87,7 @@ std::vector<option_spec> run_options(experiment::policy_registry const& policies
     set_help("--loads", "offered loads: service / (CPUs x time); 'recorded' leaves arrivals as they are\n[default: "
                         "0.7,0.9]");
     set_help("--cores", "the first so many CPUs of this machine [default: all]");
+    set_help("--perfetto", "trace who ran where in the first live cell, for ui.perfetto.dev; needs the BPF\nsensor");
     set_help("--out", "where results go, and where finished cells are found [default: hpcsched-run]");
     std::ranges::find_if(options, [](auto const& o) { return o.name.ends_with("--policies"); })->complete =
         value_completion::list_of(policy_names());
@@ -164,6 +164,9 @@ exit_code run(arguments const& given, experiment::policy_registry registry) {
             or_fail(parse_real(given.one("--disturbed"), 0, 1), exit_code::usage, "--disturbed: ");
     }
     settings.policies = in_pairs(settings.policies, !given.has("--no-prediction"));
+    if (!settings.perfetto.empty() && !facts.bpf_sensor.works) {
+        throw failure{exit_code::failure, "--perfetto: only BPF tells who runs where: " + facts.bpf_sensor.why_not};
+    }
     grid_command command{.name = "hpcsched run", .roles = {.oracle = "srpt-live", .baseline = "eevdf-live"}};
     bool const alone = settings.workloads.empty() && given.has("--command");
     if (alone) {

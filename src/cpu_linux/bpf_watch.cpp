@@ -27,7 +27,7 @@ void set(T& shared, std::type_identity_t<T> value) noexcept {
 
 } // namespace
 
-result<bpf_watch> bpf_watch::load() {
+result<bpf_watch> bpf_watch::load(bool tells_runs) {
     auto loaded = bpf_module::load("task_watch", task_watch_object());
     if (loaded.has_error()) {
         return loaded.error();
@@ -36,12 +36,12 @@ result<bpf_watch> bpf_watch::load() {
     if (slots == nullptr) {
         return error{std::string{"BPF: cannot share memory with the program: "} + std::strerror(errno)};
     }
-    return bpf_watch{std::move(*loaded), slots};
+    return bpf_watch{std::move(*loaded), slots, tells_runs};
 }
 
-bpf_watch::bpf_watch(bpf_module loaded, watched_process* slots) noexcept
+bpf_watch::bpf_watch(bpf_module loaded, watched_process* slots, bool tells_runs) noexcept
     : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")},
-      slots_{slots} {}
+      slots_{slots}, tells_runs_{tells_runs} {}
 
 result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat, std::uint32_t slot,
                                    std::uint32_t generation) {
@@ -50,6 +50,7 @@ result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat,
     }
     watched_process entry{};
     entry.generation = generation;
+    entry.tells_runs = tells_runs_ ? 1 : 0;
     std::uint64_t before = 0;
     // A thread that sleeps now counts as such: else the process would never be seen to fall asleep. One that changes
     // between this look and the entry is put right by its next sleep and wake-up.

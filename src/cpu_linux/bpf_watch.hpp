@@ -42,8 +42,9 @@ class bpf_watch {
     /// Slots are below this. One that was given up is best used again as late as can be: a CPU may be at it still.
     static constexpr std::uint32_t capacity = watch_slots;
 
+    /// \param tells_runs  each time of a thread on a CPU is an event as well
     /// \error the kernel refuses: why, and what would help
-    [[nodiscard]] static result<bpf_watch> load();
+    [[nodiscard]] static result<bpf_watch> load(bool tells_runs);
 
     /// Readable while events are at hand.
     [[nodiscard]] int descriptor() const noexcept { return module_.descriptor(); }
@@ -76,12 +77,13 @@ class bpf_watch {
     [[nodiscard]] std::uint64_t dropped_count() const noexcept { return module_.dropped_count(); }
 
   private:
-    explicit bpf_watch(bpf_module loaded, watched_process* slots) noexcept;
+    explicit bpf_watch(bpf_module loaded, watched_process* slots, bool tells_runs) noexcept;
 
     bpf_module module_;
     int processes_;
     int threads_;
     watched_process* slots_; ///< the program writes to them, at any time
+    bool tells_runs_;
 };
 
 } // namespace hpcsched::cpu_linux::detail

@@ -141,7 +141,7 @@ kernel_facts probe_kernel() {
                                 "nice below 0 is refused: run as root, or with CAP_SYS_NICE");
     facts.custom_slice = try_slice(child.get());
     facts.fair_across_sessions = look_for_autogroup(facts);
-    auto const watch = detail::bpf_watch::load();
+    auto const watch = detail::bpf_watch::load(false);
     facts.bpf_sensor = works_if(watch.has_value(), watch.has_value() ? "" : watch.error().message);
     facts.cpu_clock_overflow = works_if(
         detail::overflow_timer{child.get(), std::chrono::seconds{1}}.is_open(),

@@ -37,6 +37,12 @@ constexpr std::uint64_t token(source what, std::uint32_t slot) noexcept {
     return (std::uint64_t{static_cast<std::uint32_t>(what)} << 32U) | slot;
 }
 
+constexpr run_end run_end_of(std::uint32_t told) noexcept {
+    return told == watch_run_exited    ? run_end::exited
+           : told == watch_run_blocked ? run_end::blocked
+                                       : run_end::preempted;
+}
+
 /// How often it is made sure that no exit went by untold, where BPF tells of them.
 constexpr duration audit_period{1'000'000'000};
 
@@ -60,13 +66,13 @@ class live_kernel::state {
             return error{std::string{"cannot wait for events: "} + std::strerror(errno)};
         }
         listen(clock_.get(), token(source::clock, 0));
+        perf_hooks_ = detail::hold_perf_hooks();
         if (config.from == sensor::polling) {
             return {};
         }
-        auto loaded = detail::bpf_watch::load();
+        auto loaded = detail::bpf_watch::load(config.tells_runs);
         if (loaded.has_error()) {
             return config.from == sensor::bpf ? result<void>{loaded.error()} : result<void>{};
-        perf_hooks_ = detail::hold_perf_hooks();
         }
         bpf_.emplace(std::move(*loaded));
         listen(bpf_->descriptor(), token(source::bpf, 0));
@@ -465,6 +471,12 @@ class live_kernel::state {
             case watch_blocked:
                 tell_asleep(e.slot, true, at, ran);
                 break;
+            case watch_ran:
+                put(at, live_run{.task = id_of(e.slot),
+                                 .cpu = cpu_id{e.cpu},
+                                 .began = time_point{duration{static_cast<std::int64_t>(e.began)}},
+                                 .end = run_end_of(e.end)});
+                break;
             case watch_woke:
                 tell_asleep(e.slot, false, at, ran);
                 break;
@@ -629,6 +641,7 @@ class live_kernel::state {
     }
 
     live_kernel_config config_;
+    file_descriptor perf_hooks_; ///< for as long as overflow timers may be opened
     file_descriptor clock_;
     time_point clock_at_ = never; ///< what the clock is set to
     time_point poll_at_ = never;
@@ -641,7 +654,6 @@ class live_kernel::state {
     time_point last_{};
     duration cpu_time_of_others_{}; ///< of tasks that are over
     std::uint64_t dropped_ = 0;
-    file_descriptor perf_hooks_; ///< for as long as overflow timers may be opened
 };
 
 live_kernel::live_kernel(std::unique_ptr<state> made) noexcept : state_{std::move(made)} {}

@@ -78,14 +78,15 @@ static struct watched_process* watched(__u32 process, __u32* slot) {
     return bpf_map_lookup_elem(&slots, slot);
 }
 
-static void tell(struct watched_process* p, __u32 slot, __u32 kind, __u64 now) {
+/* A fresh event, to be submitted; 0: there is nothing to tell, or no room. */
+static struct watch_event* event_of(struct watched_process* p, __u32 slot, __u32 kind, __u64 now) {
     if (p->is_resting && kind != watch_exited) {
-        return;
+        return 0;
     }
     struct watch_event* e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
     if (e == 0) {
         __sync_fetch_and_add(&dropped, 1);
-        return;
+        return 0;
     }
     e->at = now;
     e->ran = p->ran + (__u64)p->running * now - p->began_sum;
@@ -96,7 +97,24 @@ static void tell(struct watched_process* p, __u32 slot, __u32 kind, __u64 now) {
     e->switches = p->switches;
     e->preemptions = p->preemptions;
     e->migrations = p->migrations;
-    bpf_ringbuf_submit(e, 0);
+    return e;
+}
+
+static void tell(struct watched_process* p, __u32 slot, __u32 kind, __u64 now) {
+    struct watch_event* e = event_of(p, slot, kind, now);
+    if (e != 0) {
+        bpf_ringbuf_submit(e, 0);
+    }
+}
+
+static void tell_run(struct watched_process* p, __u32 slot, __u32 end, __u64 began, __u64 now) {
+    struct watch_event* e = event_of(p, slot, watch_ran, now);
+    if (e != 0) {
+        e->began = began;
+        e->cpu = bpf_get_smp_processor_id();
+        e->end = end;
+        bpf_ringbuf_submit(e, 0);
+    }
 }
 
 /* The entry of a thread of `p`; one that is not known yet was running or waiting when its process was admitted. */
@@ -131,10 +149,14 @@ static void leave_cpu(struct task_struct* task, bool sleeps, bool dies, __u64 no
     t->counted += ran;
     __sync_fetch_and_add(&p->writes_begun, 1);
     __sync_fetch_and_add(&p->ran, ran);
+    __u64 began = t->since != 0 ? t->since : now - ran; /* where nobody saw it get here */
     end_run(p, t);
     p->has_moved = 1;
     __sync_fetch_and_add(&p->writes_ended, 1);
-    p->first_run = p->first_run == 0 ? now - ran : p->first_run; /* nobody saw it get here */
+    if (p->tells_runs) {
+        tell_run(p, slot, dies ? watch_run_exited : sleeps ? watch_run_blocked : watch_run_preempted, began, now);
+    }
+    p->first_run = p->first_run == 0 ? began : p->first_run;
     if (!dies) {
         __sync_fetch_and_add(&p->switches, 1);
         if (!sleeps) {

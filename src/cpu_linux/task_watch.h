@@ -18,6 +18,7 @@ struct watched_process {
     __s64 threads;     /* that live */
     __u32 generation;  /* the loader's, echoed in every event */
     __u32 is_resting;  /* the loader's: its sleeping and waking are not told */
+    __u32 tells_runs;  /* the loader's: each time of a thread on a CPU is told when it ends */
     __u32 has_moved;   /* it was seen to come to a CPU or to leave one */
     __u32 has_exited;  /* the last thread left its CPU for good */
     __u32 had_threads; /* all that it ever had */
@@ -40,7 +41,11 @@ enum watch_kind {
     watch_blocked = 1, /* the last runnable thread of the process fell asleep */
     watch_woke = 2,    /* the first of a sleeping process was woken */
     watch_exited = 3,  /* the last thread left its CPU for good */
+    watch_ran = 4,     /* a thread left its CPU */
 };
+
+/* How a thread's time on a CPU ended. */
+enum watch_run_end { watch_run_preempted = 0, watch_run_blocked = 1, watch_run_exited = 2 };
 
 struct watch_event {
     __u64 at;
@@ -52,6 +57,10 @@ struct watch_event {
     __u32 switches;
     __u32 preemptions;
     __u32 migrations;
+    /* of watch_ran */
+    __u64 began;
+    __u32 cpu;
+    __u32 end; /* enum watch_run_end */
 };
 
 #endif

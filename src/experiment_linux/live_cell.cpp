@@ -33,15 +33,12 @@ void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_recor
     for (workload::blocking_segment const& segment : what.blocking) {
         blocked += segment.length;
     }
-    auto const in_run = [&](time_point at) {
-        return time_point{std::max(at - start_, what.arrival.time_since_epoch())};
-    };
     cpu_sim::task_record const record{
         .sequence = row,
         .function = what.function,
         .arrival = what.arrival,
-        .first_run = in_run(seen.first_run == never ? seen.admitted : seen.first_run),
-        .exit = std::max(in_run(exit), what.arrival + (is_command ? duration{1} : service)),
+        .first_run = in_run(seen.first_run == never ? seen.admitted : seen.first_run, row),
+        .exit = std::max(in_run(exit, row), what.arrival + (is_command ? duration{1} : service)),
         .service = service,
         .cpu_time = cpu_time,
         .blocked = blocked,
@@ -57,7 +54,7 @@ void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_recor
     summary_.migrations += seen.migrations;
     metrics_.on_exit(record, record.exit);
     if (watcher_ != nullptr) {
-        watcher_->on_exit(record, record.exit);
+        schedule_.add(record);
     }
 }
 

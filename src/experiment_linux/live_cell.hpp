@@ -11,6 +11,7 @@
 
 #include "command_process.hpp"
 #include "launcher.hpp"
+#include "live_schedule.hpp"
 #include "machine_use.hpp"
 #include <poll.h>
 
@@ -39,13 +40,29 @@ class live_books {
     live_books(std::span<workload::invocation const> rows, std::span<std::string const> commands, time_point start,
                duration start_up, experiment::cell_inputs const& inputs)
         : rows_{rows}, commands_{commands}, start_{start}, start_up_{start_up}, metrics_{rows.size()},
-          watcher_{inputs.watcher}, open_(rows.size(), true) {
+          watcher_{inputs.watcher}, schedule_{rows}, open_(rows.size(), true) {
         for (workload::invocation const& row : rows) {
             metrics_.on_arrival(task_id{}, row.function, row.arrival);
         }
     }
 
     void begin(task_id task, std::uint64_t row) { row_of_[task] = row; }
+
+    /// A steered task has been on a CPU. Kept where somebody watches the run.
+    void ran(cpu_linux::live_run const& seen, time_point ended) {
+        auto const known = watcher_ == nullptr ? row_of_.end() : row_of_.find(seen.task);
+        if (known != row_of_.end()) {
+            schedule_.add(known->second, seen.cpu, in_run(seen.began, known->second), in_run(ended, known->second),
+                          seen.end);
+        }
+    }
+
+    /// Shows who watches the run all of it.
+    void show() const {
+        if (watcher_ != nullptr) {
+            schedule_.tell(*watcher_);
+        }
+    }
 
     /// A steered task is done. What a command took, its process tells when it is waited for.
     void end(task_id task, cpu_linux::live_record const& seen) {
@@ -92,6 +109,11 @@ class live_books {
   private:
     void enter(std::uint64_t row, time_point exit, cpu_linux::live_record const& seen);
 
+    /// A time of the run, not before the row's arrival.
+    [[nodiscard]] time_point in_run(time_point at, std::uint64_t row) const {
+        return time_point{std::max(at - start_, rows_[row].arrival.time_since_epoch())};
+    }
+
     /// The command that a row runs; empty: none.
     [[nodiscard]] std::string command_of(std::uint64_t row) const {
         std::uint32_t const function = rows_[row].function.value;
@@ -104,6 +126,7 @@ class live_books {
     duration start_up_;
     experiment::metrics metrics_;
     experiment::schedule_watcher* watcher_;
+    live_schedule schedule_;
     std::vector<bool> open_;
     std::map<task_id, std::uint64_t> row_of_;
     std::map<std::uint64_t, cpu_linux::live_record> commands_done_;
@@ -113,6 +136,14 @@ class live_books {
     duration used_{};
     duration asked_{};
     cpu_sim::run_summary summary_;
+};
+
+/// Enters what the kernel tells into the books.
+struct book_keeper {
+    live_books& books;
+
+    void operator()(task_id task, cpu_linux::live_record const& seen) const { books.end(task, seen); }
+    void operator()(cpu_linux::live_run const& seen, time_point ended) const { books.ran(seen, ended); }
 };
 
 /// What others took of the CPUs, 0 .. 1.
@@ -158,8 +189,9 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     if (launched.has_error()) {
         return launched.error();
     }
-    auto steered = cpu_linux::steering<Agent, Backend>::start(std::move(agent),
-                                                              {.kernel = {.from = options.from}, .cpu_count = cpus});
+    auto steered = cpu_linux::steering<Agent, Backend>::start(
+        std::move(agent),
+        {.kernel = {.from = options.from, .tells_runs = inputs.watcher != nullptr}, .cpu_count = cpus});
     if (steered.has_error()) {
         return steered.error();
     }
@@ -167,25 +199,27 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     time_point const watched_from = cpu_linux::now();
     duration const busy_before = busy_time_now(cpus);
     duration const own_before = cpu_linux::cpu_time_of(cpu_linux::own_process());
-    auto const on_exit = [&](task_id task, cpu_linux::live_record const& seen) { books.end(task, seen); };
+    book_keeper const keeper{books};
     bool ended = false;
     while (!ended && books.failure().empty()) {
         std::array<pollfd, 2> ready{pollfd{launched->descriptor(), POLLIN, 0},
                                     pollfd{steered->descriptor(), POLLIN, 0}};
         (void)poll(ready.data(), ready.size(), 200);
         if (inputs.stop != nullptr && inputs.stop->load(std::memory_order_relaxed)) {
+            books.show();
             return error{"interrupted"}; // what runs ends with the launcher
         }
-        steered->work(on_exit);
+        steered->work(keeper);
         while (auto const note = launched->next(ended)) {
             if (note->what == launch_note::kind::ended) {
-                steered->work(on_exit); // its exit, if it was steered, has been told before
+                steered->work(keeper); // its exit, if it was steered, has been told before
                 books.end_process(*note);
             } else {
                 admit(*steered, *note, function_of(note->row), inputs, books);
             }
         }
     }
+    books.show();
     if (!books.failure().empty()) {
         return error{books.failure()};
     }

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <boost/json.hpp>
 #include <doctest/doctest.h>
 
+#include "experiment/trace_event_format.hpp"
 #include "program.hpp"
 #include "skip.hpp"
 
 #include <string>
+#include <vector>
 
 namespace hpcsched::test {
 
 namespace {
+
+namespace json = boost::json;
 
 constexpr char const* not_built = "steering real processes was not built (libbpf-dev and clang-19 are needed)";
 
@@ -58,6 +63,40 @@ TEST_CASE("run: live cells and their predictions come out in one table, and a se
     CHECK(second.status == 0);
     CHECK(second.err.find("4 of 4 cells were finished before") != std::string::npos);
     CHECK(second.out == first.out);
+}
+
+TEST_CASE("run: the Perfetto trace is of the first live cell, and shows who ran where and when each was done") {
+    if (!HPCSCHED_HAS_LIVE) {
+        HPCSCHED_SKIP(not_built);
+    }
+    program hpcsched;
+    std::vector<std::string> const words{"run",        "sfs-table1", "--count",     "12", "--loads",    "0.5",
+                                         "--policies", "serpt",      "--disturbed", "1",  "--perfetto", "trace.json"};
+    finished_program ended = hpcsched.hpcsched(words);
+    for (int again = 0; again < 20 && ended.err.find("run it again") != std::string::npos; ++again) {
+        ended = hpcsched.hpcsched(words);
+    }
+    if (ended.status == 1 && ended.err.find("realtime_bands: ") != std::string::npos) {
+        HPCSCHED_SKIP("real-time priorities are not allowed here (run as root)");
+    }
+    if (ended.err.find("only BPF tells") != std::string::npos) {
+        HPCSCHED_SKIP("the kernel does not let this user watch by BPF");
+    }
+    std::string const trace = read_text(hpcsched / "trace.json"); // also of a run that does not count
+    CHECK(trace.find("serpt-live on sfs-table1") != std::string::npos);
+    json::value const document = json::parse(trace);
+    CHECK(trace_event_judge::faults_in(document).empty());
+    int runs = 0;
+    int exits = 0;
+    for (json::value const& event : document.at("traceEvents").as_array()) {
+        runs += event.at("ph") == "X" ? 1 : 0;
+        exits += event.at("ph") == "i" && event.as_object().contains("args") &&
+                         event.at("args").as_object().contains("turnaround_us")
+                     ? 1
+                     : 0;
+    }
+    CHECK(runs >= 12);
+    CHECK(exits == 12);
 }
 
 TEST_CASE("run: what cannot be run live is named, with what can") {

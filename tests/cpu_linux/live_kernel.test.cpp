@@ -108,6 +108,48 @@ TEST_CASE("live kernel: sleeping and waking are told, in order and with times th
     }
 }
 
+TEST_CASE("live kernel: with BPF, each time on a CPU is told where it is asked for, and they are the CPU time") {
+    if (!cpu_linux::probe_kernel().bpf_sensor.works) {
+        HPCSCHED_SKIP("the kernel does not let this user watch by BPF");
+    }
+    live_kernel kernel = live_kernel::open({.from = sensor::bpf, .tells_runs = true}).value();
+    test::signpost go;
+    test::child const subject{[&] {
+        (void)go.await();
+        test::burn(10ms);
+    }};
+    while (cpu_linux::detail::read_process_stat(subject.get())->state == 'R') {
+    }
+    task_id const task = kernel.admit(subject.get()).value();
+    go.raise();
+    duration ran{};
+    std::vector<cpu_linux::run_end> ends;
+    time_point before{};
+    auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
+    for (auto const& event : events) {
+        if (auto const* const run = std::get_if<cpu_linux::live_run>(&event.what)) {
+            CHECK(run->task == task);
+            CHECK(run->cpu.value < cpu_linux::probe_kernel().cpu_count);
+            CHECK(run->began >= before);
+            CHECK(event.at >= run->began);
+            before = event.at;
+            ran += event.at - run->began;
+            ends.push_back(run->end);
+        }
+    }
+    auto const& record = last<cpu_linux::live_exit>(events).record;
+    REQUIRE(!ends.empty());
+    CHECK(ends.back() == cpu_linux::run_end::exited);
+    CHECK(ends.size() == record.context_switches + 1U);
+    CHECK(ran >= 10ms);
+    live_kernel untold = opened(sensor::bpf);
+    test::child const other{[] { test::burn(1ms); }};
+    (void)untold.admit(other.get()).value();
+    for (auto const& event : events_until(untold, &is<cpu_linux::live_exit>)) {
+        CHECK_FALSE(is<cpu_linux::live_run>(event.what));
+    }
+}
+
 TEST_CASE("live kernel: who sleeps when it is admitted is told so, and then wakes once") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
@@ -210,6 +252,26 @@ TEST_CASE("live kernel: a CPU timer fires once, when the task has had the time a
     }
 }
 
+TEST_CASE("live kernel: perf's hooks are in the kernel from the start, so that no CPU timer waits for them later") {
+    if (!cpu_linux::probe_kernel().cpu_clock_overflow.works) {
+        HPCSCHED_SKIP("perf_event_open is refused");
+    }
+    auto const counters = [] {
+        std::size_t count = 0;
+        for (auto const& each : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+            std::error_code failed;
+            count += std::filesystem::read_symlink(each.path(), failed) == "anon_inode:[perf_event]" ? 1U : 0U;
+        }
+        return count;
+    };
+    for (sensor const from : sensors()) {
+        CHECK(counters() == 0);
+        live_kernel const kernel = opened(from);
+        CHECK(counters() == 1);
+    }
+    CHECK(counters() == 0);
+}
+
 TEST_CASE("live kernel: a process whose first thread has exited, with a CPU timer, keeps nobody awake") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
@@ -252,26 +314,6 @@ TEST_CASE("live kernel: timers fire in order, and its descriptor tells another e
 }
 
 TEST_CASE("live kernel: a process that is gone is not admitted, one that is dismissed is not told of") {
-TEST_CASE("live kernel: perf's hooks are in the kernel from the start, so that no CPU timer waits for them later") {
-    if (!cpu_linux::probe_kernel().cpu_clock_overflow.works) {
-        HPCSCHED_SKIP("perf_event_open is refused");
-    }
-    auto const counters = [] {
-        std::size_t count = 0;
-        for (auto const& each : std::filesystem::directory_iterator{"/proc/self/fd"}) {
-            std::error_code failed;
-            count += std::filesystem::read_symlink(each.path(), failed) == "anon_inode:[perf_event]" ? 1U : 0U;
-        }
-        return count;
-    };
-    for (sensor const from : sensors()) {
-        CHECK(counters() == 0);
-        live_kernel const kernel = opened(from);
-        CHECK(counters() == 1);
-    }
-    CHECK(counters() == 0);
-}
-
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
         test::child dead{[] {}};

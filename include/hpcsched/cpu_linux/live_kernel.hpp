@@ -25,6 +25,7 @@ enum class sensor : std::uint8_t {
 struct live_kernel_config {
     sensor from = sensor::automatic;
     duration poll_period{4'000'000}; ///< of `polling`; > 0. SFS's P
+    bool tells_runs = false;         ///< there is a `live_run` for each time on a CPU; `bpf` alone can tell
 };
 
 /// Which of a process's CPU time is a task's.
@@ -50,8 +51,20 @@ struct live_exit {
     live_record record{};
 };
 
-/// What the kernel has to tell, in the words of an agent.
-using live_event = std::variant<cpu::task_blocked, cpu::task_woke, live_exit, cpu::timer_fired, cpu::cpu_timer_fired>;
+/// How a time on a CPU ended.
+enum class run_end : std::uint8_t { preempted, blocked, exited };
+
+/// A thread of a task has left a CPU, at the time of the event. Agents are not told.
+struct live_run {
+    task_id task{};
+    cpu_id cpu{};
+    time_point began{};
+    run_end end = run_end::preempted;
+};
+
+/// What the kernel has to tell, in the words of an agent; and, where it was asked for, who ran where.
+using live_event =
+    std::variant<cpu::task_blocked, cpu::task_woke, live_exit, cpu::timer_fired, cpu::cpu_timer_fired, live_run>;
 
 struct timed_event {
     time_point at{}; ///< never decreases

@@ -40,7 +40,8 @@ struct steering_counts {
     std::uint64_t not_possible = 0; ///< of these, refused: the kernel cannot
 };
 
-/// Told of every exit.
+/// Told of every exit. One that takes a `live_run` as well, and when it ended, is told of each, where
+/// `live_kernel_config::tells_runs` asks for them.
 template <class O>
 concept exit_observer = std::invocable<O&, task_id, live_record const&>;
 
@@ -242,6 +243,10 @@ class steering {
                 end(event.event, at);
             }
             observer(event.event.task, event.record);
+        } else if constexpr (std::is_same_v<Event, live_run>) {
+            if constexpr (std::invocable<Observer&, live_run const&, time_point>) {
+                observer(event, at);
+            }
         } else {
             tell(event, at);
         }
