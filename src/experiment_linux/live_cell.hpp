@@ -69,6 +69,9 @@ class live_books {
         if (auto const known = row_of_.find(task); known != row_of_.end()) {
             std::uint64_t const row = known->second;
             row_of_.erase(known);
+            if (!open_[row]) {
+                return; // its end was told by who waited for it: the sensor's word of it came late
+            }
             if (command_of(row).empty()) {
                 enter(row, seen.exit, seen);
             } else {
@@ -77,7 +80,11 @@ class live_books {
         }
     }
 
-    /// A process has been waited for. If it is still open here, it was gone before it could be steered.
+    /// A process could not be steered any more: it was gone by now.
+    void miss(std::uint64_t row) { gone_by_.emplace(row, cpu_linux::now()); }
+
+    /// A process has been waited for, which may be long after its end. If it is still open here, it was gone before it
+    /// could be steered.
     void end_process(launch_note const& note) {
         if (note.status != 0 && failure_.empty()) {
             std::string const command = command_of(note.row);
@@ -89,7 +96,9 @@ class live_books {
             enter(note.row, command.mapped().exit, command.mapped());
         } else if (open_[note.row]) {
             ++unsteered_count_;
-            enter(note.row, note.at, {.cpu_time = duration{note.cpu_time}});
+            auto const seen = gone_by_.find(note.row);
+            enter(note.row, seen == gone_by_.end() ? note.at : std::min(note.at, seen->second),
+                  {.cpu_time = duration{note.cpu_time}});
         }
     }
 
@@ -130,6 +139,7 @@ class live_books {
     std::vector<bool> open_;
     std::map<task_id, std::uint64_t> row_of_;
     std::map<std::uint64_t, cpu_linux::live_record> commands_done_;
+    std::map<std::uint64_t, time_point> gone_by_; ///< rows whose processes were never steered
     std::size_t done_count_ = 0;
     std::size_t unsteered_count_ = 0;
     std::string failure_;
@@ -165,6 +175,8 @@ void admit(Steering& steered, launch_note const& note, function_id function, exp
     }
     if (auto const task = steered.admit(note.process, function); task.has_value()) {
         books.begin(*task, note.row);
+    } else {
+        books.miss(note.row);
     }
 }
 

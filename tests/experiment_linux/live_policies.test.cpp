@@ -72,6 +72,31 @@ TEST_CASE("live policies: every policy brings every invocation to its end, with 
     }
 }
 
+TEST_CASE("live policies: an invocation whose end is told twice, late by the sensor, counts once") {
+    std::vector<workload::invocation> const rows{{.arrival = time_point{}, .function = {}, .service = 2ms}};
+    auto const stream = experiment::make_stream(workload::in_memory{rows});
+    experiment_linux::detail::live_books books{rows, {}, cpu_linux::now(), 1ms, {.key = {}, .workload = *stream}};
+    task_id const task{.index = 3, .generation = 1};
+    books.begin(task, 0);
+    cpu_linux::live_record const record{.exit = cpu_linux::now(), .cpu_time = 2ms};
+    books.end_process({.row = 0, .at = cpu_linux::now(), .cpu_time = 2'000'000});
+    books.end(task, record);
+    CHECK(books.done_count() == 1);
+    CHECK(books.used() == 2ms);
+}
+
+TEST_CASE("live policies: who was gone before it could be steered ended then, not when it was waited for") {
+    std::vector<workload::invocation> const rows{{.arrival = time_point{}, .function = {}, .service = 2ms}};
+    auto const stream = experiment::make_stream(workload::in_memory{rows});
+    time_point const start = cpu_linux::now() - 10ms;
+    experiment_linux::detail::live_books books{rows, {}, start, 1ms, {.key = {}, .workload = *stream}};
+    books.miss(0);
+    books.end_process({.row = 0, .at = cpu_linux::now() + 5s, .cpu_time = 2'000'000});
+    CHECK(books.unsteered_count() == 1);
+    auto const cell = books.metrics().report({}, {.task_count = 1});
+    CHECK(cell.turnaround.max < 1);
+}
+
 TEST_CASE("live policies: what a process outside the run takes of the CPUs is reported as others'") {
     if (auto const possible = experiment_linux::check_live("eevdf"); possible.has_error()) {
         HPCSCHED_SKIP(possible.error().message.c_str());
