@@ -128,12 +128,13 @@ extern bool bpf_cpumask_test_cpu(__u32 cpu, struct cpumask const* mask) __ksym _
 /* A thread's place in the order. */
 struct place {
     __u64 woke_at;     /* or when it came into its band, if that was later */
-    __u64 vruntime;    /* CPU time received, weighted by nice, ns */
+    __u64 vruntime;    /* CPU time received where that orders, weighted by nice, ns */
     __u64 began;       /* its run under way; 0: none */
     __u64 waits_since; /* 0: it does not wait */
     __u64 turn_until;  /* it runs out of turn until then, and nobody takes its CPU */
     __u64 slice_left;  /* when a normal task took its CPU; it goes on with that, before its equals */
     __u32 band;
+    bool in_order;   /* as its wish was when it was looked at last: of waking, not by vruntime */
     bool came_off;   /* a CPU, and did not sleep */
     bool found_idle; /* a CPU that is waking up for it */
 };
@@ -210,6 +211,19 @@ static __u64 weighted(struct task_struct* p, __u64 ran) {
 static __u64 key_of(struct ext_wish const* wish, struct place const* place, __u64 vruntime) {
     __u64 order = wish->in_order ? place->woke_at : vruntime;
     return (__u64)wish->band << ORDER_BITS | ((order >> ORDER_UNIT_BITS) & ((1ULL << ORDER_BITS) - 1));
+}
+
+/* Puts it where its wish is now. Who comes to those that are ordered by vruntime from an order of waking begins where
+ * they are: what it has received before is no debt, as of a real-time task that the kernel makes a fair one. */
+static void follow(struct place* place, struct ext_wish const* wish) {
+    if (place->band != wish->band) {
+        place->band = wish->band;
+        place->woke_at = bpf_ktime_get_ns();
+    }
+    if (place->in_order && !wish->in_order) {
+        place->vruntime = vruntime_now;
+    }
+    place->in_order = wish->in_order;
 }
 
 static void set_slice(struct task_struct* p, __u64 slice) {
@@ -308,10 +322,7 @@ void BPF_PROG(ext_enqueue, struct task_struct* p, __u64 enq_flags) {
         scx_bpf_dsq_insert_vtime(p, QUEUE, wish.slice, (__u64)wish.band << ORDER_BITS, enq_flags);
         return;
     }
-    if (place->band != wish.band) {
-        place->band = wish.band;
-        place->woke_at = bpf_ktime_get_ns();
-    }
+    follow(place, &wish);
     if (place->waits_since == 0) { /* there was no memory for its place when it woke */
         place->waits_since = bpf_ktime_get_ns();
     }
@@ -436,7 +447,8 @@ void BPF_PROG(ext_running, struct task_struct* p) {
     place->waits_since = 0;
     place->slice_left = 0;
     place->came_off = false;
-    if (vruntime_now < place->vruntime) {
+    follow(place, &wish);
+    if (!place->in_order && vruntime_now < place->vruntime) {
         vruntime_now = place->vruntime;
     }
     bool in_turn = now < place->turn_until;
@@ -456,7 +468,7 @@ void BPF_PROG(ext_stopping, struct task_struct* p, bool runnable) {
     }
     __u64 now = bpf_ktime_get_ns();
     if (place->began != 0) {
-        place->vruntime += weighted(p, now - place->began);
+        place->vruntime += place->in_order ? 0 : weighted(p, now - place->began);
         place->began = 0;
     }
     place->came_off = runnable;
@@ -479,6 +491,7 @@ void BPF_PROG(ext_enable, struct task_struct* p) {
         place->woke_at = bpf_ktime_get_ns();
         place->vruntime = vruntime_now;
         place->band = EXT_BAND_NORMAL;
+        place->in_order = false;
     }
 }
 

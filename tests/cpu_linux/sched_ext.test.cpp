@@ -159,6 +159,24 @@ TEST_CASE("sched_ext: fifo keeps to the order of waking, the fair order gives ev
     CHECK((used(nicer) - before[2]) / of_plain == doctest::Approx(335.0 / 1024).epsilon(0.25)); // the weight of nice 5
 }
 
+TEST_CASE("sched_ext: what a task received in real time it does not owe once it is a normal one") {
+    SKIP_WITHOUT_SCHED_EXT();
+    sched_ext backend = opened();
+    test::child const plain{&test::burn_for_ever};
+    test::child const demoted{&test::burn_for_ever};
+    for (auto const* each : {&plain, &demoted}) {
+        REQUIRE(cpu_linux::set_affinity(each->get(), cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
+        REQUIRE(backend.admit(each->get()) == outcome::done);
+    }
+    auto const used = [](test::child const& c) { return to_seconds(cpu_linux::cpu_time_of(c.get())); };
+    REQUIRE(backend.apply(demoted.get(), {.policy = cpu::sched_policy::fifo, .rt_priority = 7}) == outcome::done);
+    REQUIRE(test::has_run_for(demoted.get(), 400ms));
+    REQUIRE(backend.apply(demoted.get(), {}) == outcome::done);
+    double const before[]{used(plain), used(demoted)};
+    REQUIRE(test::has_run_for(demoted.get(), 150ms));
+    CHECK((used(plain) - before[0]) / (used(demoted) - before[1]) == doctest::Approx(1).epsilon(0.25));
+}
+
 /// How long it takes until who wakes runs, sorted, and how often someone's CPU was taken for it.
 struct wake_ups {
     std::vector<duration> latencies{};
