@@ -39,6 +39,23 @@ std::string request_id_of(std::string const& prefix, std::uint64_t count) {
     return prefix + text.data();
 }
 
+/// In one piece: Beast's own serializer goes through a variant of buffers for each field.
+void write_to(std::string& text, http::response<http::string_body> const& what) {
+    text = "HTTP/1.1 ";
+    text += std::to_string(what.result_int());
+    text += ' ';
+    text += view_of(what.reason());
+    text += "\r\n";
+    for (auto const& field : what) {
+        text += view_of(field.name_string());
+        text += ": ";
+        text += view_of(field.value());
+        text += "\r\n";
+    }
+    text += "\r\n";
+    text += what.body();
+}
+
 json::object configuration_of(function_config const& function) {
     constexpr std::uint64_t megabyte = std::uint64_t{1} << 20U;
     return {{"FunctionName", function.name},
@@ -53,8 +70,7 @@ json::object configuration_of(function_config const& function) {
 
 } // namespace
 
-client_session::client_session(asio::ip::tcp::socket socket, front_door& door)
-    : stream_{std::move(socket)}, door_{door} {
+client_session::client_session(client_socket socket, front_door& door) : stream_{std::move(socket)}, door_{door} {
     ++door_.connections;
     error_code ignored;
     stream_.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
@@ -116,21 +132,34 @@ void client_session::on_header(error_code failed) {
 }
 
 void client_session::read_body() {
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code failed, std::size_t) {
-        if (failed == http::error::body_limit) {
-            self->must_close_ = true;
-            self->say(request_too_large(0, self->door_.config.body_limit));
-        } else if (failed.category() == http::make_error_code(http::error::bad_chunk).category() &&
-                   failed != http::error::partial_message && failed != http::error::end_of_stream) {
-            self->must_close_ = true;
-            self->say(bad_request(failed.message()));
-        } else if (failed) {
-            self->close();
-        } else {
-            self->request_ = self->parser_->release();
-            self->on_request();
-        }
-    });
+    // Most have come with their headers: to wait for what is there takes longer than to parse it.
+    error_code failed;
+    parser_->eager(true);
+    while (!failed && !parser_->is_done() && buffer_.size() > 0) {
+        buffer_.consume(parser_->put(buffer_.data(), failed));
+    }
+    if (parser_->is_done() || (failed && failed != http::error::need_more)) {
+        on_body(failed);
+        return;
+    }
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code broken, std::size_t) { self->on_body(broken); });
+}
+
+void client_session::on_body(error_code failed) {
+    if (failed == http::error::body_limit) {
+        must_close_ = true;
+        say(request_too_large(0, door_.config.body_limit));
+    } else if (failed.category() == http::make_error_code(http::error::bad_chunk).category() &&
+               failed != http::error::partial_message && failed != http::error::end_of_stream) {
+        must_close_ = true;
+        say(bad_request(failed.message()));
+    } else if (failed) {
+        close();
+    } else {
+        request_ = parser_->release();
+        on_request();
+    }
 }
 
 std::string_view client_session::header(std::string_view name) const {
@@ -376,7 +405,8 @@ void client_session::send(response&& what) {
         said_.body().clear();
     }
     stream_.expires_after(door_.config.idle_limit);
-    http::async_write(stream_, said_, [self = shared_from_this()](error_code failed, std::size_t) {
+    write_to(answer_, said_);
+    asio::async_write(stream_, asio::buffer(answer_), [self = shared_from_this()](error_code failed, std::size_t) {
         if (!failed && self->said_.keep_alive()) {
             self->hear();
         } else if (!failed && self->must_close_) {

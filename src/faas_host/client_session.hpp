@@ -2,9 +2,10 @@
 #ifndef HPCSCHED_FAAS_HOST_CLIENT_SESSION_HPP
 #define HPCSCHED_FAAS_HOST_CLIENT_SESSION_HPP
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
 #include "hosted_function.hpp"
@@ -21,6 +22,10 @@
 namespace hpcsched::faas_host::detail {
 
 namespace http = boost::beast::http;
+
+/// Sockets whose executor is known at compile time: one that is not costs each operation an allocation or two.
+using executor = asio::io_context::executor_type;
+using client_socket = asio::basic_stream_socket<asio::ip::tcp, executor>;
 
 class client_session;
 
@@ -44,7 +49,7 @@ struct front_door {
 /// One connection of a client: one request after the other.
 class client_session : public std::enable_shared_from_this<client_session> {
   public:
-    client_session(asio::ip::tcp::socket socket, front_door& door);
+    client_session(client_socket socket, front_door& door);
     client_session(client_session const&) = delete;
     client_session& operator=(client_session const&) = delete;
     ~client_session();
@@ -62,6 +67,7 @@ class client_session : public std::enable_shared_from_this<client_session> {
 
     void on_header(boost::system::error_code failed);
     void read_body();
+    void on_body(boost::system::error_code failed);
     void on_request();
     void invoke(invoke_target const& target);
     void answer_invocation(invocation_result&& result);
@@ -81,12 +87,13 @@ class client_session : public std::enable_shared_from_this<client_session> {
     void close_once_heard();
     void listen_to_the_end();
 
-    boost::beast::tcp_stream stream_;
+    boost::beast::basic_stream<asio::ip::tcp, executor> stream_;
     front_door& door_;
     boost::beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     request request_;
     response said_;
+    std::string answer_; ///< `said_` as it is sent
     std::string request_id_;
     hosted_function* waits_for_ = nullptr; ///< its invocation, below
     invocation_id invocation_{};

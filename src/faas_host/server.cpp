@@ -149,7 +149,7 @@ class server::state {
         error_code failed;
         acceptor_.open(at->protocol(), failed);
         if (!failed) {
-            acceptor_.set_option(tcp::acceptor::reuse_address{true}, failed);
+            acceptor_.set_option(asio::socket_base::reuse_address{true}, failed);
         }
         if (!failed) {
             acceptor_.bind(*at, failed);
@@ -212,7 +212,7 @@ class server::state {
             is_full_ = true; // who comes now waits in the kernel's queue
             return;
         }
-        acceptor_.async_accept([this](error_code failed, tcp::socket socket) {
+        acceptor_.async_accept([this](error_code failed, detail::client_socket socket) {
             if (failed == asio::error::operation_aborted) {
                 return;
             }
@@ -352,7 +352,7 @@ class server::state {
                                 .starter = starter_,
                                 .body_limit = door_.config.body_limit,
                                 .program = door_.config.worker_program};
-    tcp::acceptor acceptor_;
+    asio::basic_socket_acceptor<tcp, detail::executor> acceptor_;
     asio::signal_set signals_;
     asio::steady_timer deadline_;
     asio::steady_timer look_; ///< after the clients that wait
