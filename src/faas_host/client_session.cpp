@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client_session.hpp"
 
+#include <boost/asio/write.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -24,10 +25,6 @@ constexpr std::uint32_t header_limit = 16384; // X-Amz-Client-Context alone may 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view request_id_header = "x-amzn-RequestId";
 
-std::string_view view_of(boost::beast::string_view text) {
-    return {text.data(), text.size()};
-}
-
 boost::beast::string_view beast_view(std::string_view text) {
     return {text.data(), text.size()};
 }
@@ -37,23 +34,6 @@ std::string request_id_of(std::string const& prefix, std::uint64_t count) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "-8000-%012llx", static_cast<unsigned long long>(count));
     return prefix + text.data();
-}
-
-/// In one piece: Beast's own serializer goes through a variant of buffers for each field.
-void write_to(std::string& text, http::response<http::string_body> const& what) {
-    text = "HTTP/1.1 ";
-    text += std::to_string(what.result_int());
-    text += ' ';
-    text += view_of(what.reason());
-    text += "\r\n";
-    for (auto const& field : what) {
-        text += view_of(field.name_string());
-        text += ": ";
-        text += view_of(field.value());
-        text += "\r\n";
-    }
-    text += "\r\n";
-    text += what.body();
 }
 
 json::object configuration_of(function_config const& function) {
@@ -70,7 +50,7 @@ json::object configuration_of(function_config const& function) {
 
 } // namespace
 
-client_session::client_session(client_socket socket, front_door& door) : stream_{std::move(socket)}, door_{door} {
+client_session::client_session(tcp_socket socket, front_door& door) : stream_{std::move(socket)}, door_{door} {
     ++door_.connections;
     error_code ignored;
     stream_.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);

@@ -2,13 +2,12 @@
 #ifndef HPCSCHED_FAAS_HOST_CLIENT_SESSION_HPP
 #define HPCSCHED_FAAS_HOST_CLIENT_SESSION_HPP
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
 #include "hosted_function.hpp"
+#include "http_connection.hpp"
 #include "invoke_api.hpp"
 
 #include <functional>
@@ -20,12 +19,6 @@
 #include <vector>
 
 namespace hpcsched::faas_host::detail {
-
-namespace http = boost::beast::http;
-
-/// Sockets whose executor is known at compile time: one that is not costs each operation an allocation or two.
-using executor = asio::io_context::executor_type;
-using client_socket = asio::basic_stream_socket<asio::ip::tcp, executor>;
 
 class client_session;
 
@@ -49,7 +42,7 @@ struct front_door {
 /// One connection of a client: one request after the other.
 class client_session : public std::enable_shared_from_this<client_session> {
   public:
-    client_session(client_socket socket, front_door& door);
+    client_session(tcp_socket socket, front_door& door);
     client_session(client_session const&) = delete;
     client_session& operator=(client_session const&) = delete;
     ~client_session();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include "epoch.hpp"
+#include "http_connection.hpp"
 #include "invoke_api.hpp"
 #include "worker.hpp"
 
@@ -18,7 +19,6 @@ namespace hpcsched::faas_host::detail {
 
 namespace {
 
-namespace http = boost::beast::http;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 using response = http::response<http::string_body>;
@@ -26,16 +26,12 @@ using response = http::response<http::string_body>;
 constexpr std::string_view invocation_path = "/2018-06-01/runtime/invocation/";
 constexpr std::string_view start_error_path = "/2018-06-01/runtime/init/error";
 
-std::string_view view_of(boost::beast::string_view text) {
-    return {text.data(), text.size()};
-}
-
 class runtime_channel;
 
 /// One connection of a runtime. Most keep one for all they say.
 class runtime_connection : public std::enable_shared_from_this<runtime_connection> {
   public:
-    runtime_connection(tcp::socket socket, runtime_channel& of) : socket_{std::move(socket)}, channel_{&of} {}
+    runtime_connection(tcp_socket socket, runtime_channel& of) : socket_{std::move(socket)}, channel_{&of} {}
 
     void hear();
     void say(response&& what);
@@ -48,11 +44,12 @@ class runtime_connection : public std::enable_shared_from_this<runtime_connectio
   private:
     void on_heard(error_code failed);
 
-    tcp::socket socket_;
+    tcp_socket socket_;
     runtime_channel* channel_; ///< nothing: it is over
     boost::beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     response said_;
+    std::string answer_; ///< `said_` as it is sent
 };
 
 /// The AWS Lambda Runtime API, on a port for this worker alone.
@@ -200,7 +197,7 @@ class runtime_channel final : public channel {
     }
 
     void accept() {
-        acceptor_.async_accept([this, alive = worker_.weak_from_this()](error_code failed, tcp::socket socket) {
+        acceptor_.async_accept([this, alive = worker_.weak_from_this()](error_code failed, tcp_socket socket) {
             if (failed || alive.expired()) {
                 return;
             }
@@ -224,7 +221,7 @@ class runtime_channel final : public channel {
     }
 
     worker& worker_;
-    tcp::acceptor acceptor_;
+    tcp_acceptor acceptor_;
     std::set<std::shared_ptr<runtime_connection>> connections_; // only to close them: their order reaches nothing
     std::shared_ptr<runtime_connection> waiting_;               ///< asked for work, and has none yet
     bool is_delivered_ = false;                                 ///< of the invocation at hand
@@ -255,7 +252,8 @@ void runtime_connection::say(response&& what) {
     // After an answer that was too large to be read, what comes next on the connection is no request.
     said_.keep_alive(said_.result() != http::status::payload_too_large);
     said_.prepare_payload();
-    http::async_write(socket_, said_, [self = shared_from_this()](error_code failed, std::size_t) {
+    write_to(answer_, said_);
+    asio::async_write(socket_, asio::buffer(answer_), [self = shared_from_this()](error_code failed, std::size_t) {
         if (self->channel_ == nullptr) {
             return;
         }

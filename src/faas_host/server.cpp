@@ -212,7 +212,7 @@ class server::state {
             is_full_ = true; // who comes now waits in the kernel's queue
             return;
         }
-        acceptor_.async_accept([this](error_code failed, detail::client_socket socket) {
+        acceptor_.async_accept([this](error_code failed, detail::tcp_socket socket) {
             if (failed == asio::error::operation_aborted) {
                 return;
             }
@@ -352,7 +352,7 @@ class server::state {
                                 .starter = starter_,
                                 .body_limit = door_.config.body_limit,
                                 .program = door_.config.worker_program};
-    asio::basic_socket_acceptor<tcp, detail::executor> acceptor_;
+    detail::tcp_acceptor acceptor_;
     asio::signal_set signals_;
     asio::steady_timer deadline_;
     asio::steady_timer look_; ///< after the clients that wait
