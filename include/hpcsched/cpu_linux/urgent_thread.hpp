@@ -11,7 +11,8 @@ namespace hpcsched::cpu_linux {
 /// Keeps the thread that made it in SCHED_FIFO, where that is allowed, and gives it back what it had.
 ///
 /// Who steers real-time tasks must not wait behind them, nor behind anything else on a busy machine. Threads and
-/// processes that it makes meanwhile start in the default.
+/// processes that it makes meanwhile start in the default. Where real-time tasks fill a CPU, the kernel keeps all of
+/// them off it for 50 ms of each second (kernel.sched_rt_runtime_us), this thread too.
 class urgent_thread {
   public:
     /// A thread that stays as it is.

@@ -26,26 +26,17 @@ using gmorph_p = search<elite_annealing, gmorph_mutation, filter_chain<accepted_
 using gmorph_pr = search<elite_annealing, gmorph_mutation, filter_chain<accepted_topologies, failure_rules>,
                          learning_curve, unknown_cost, elite_queue>;
 
-[[nodiscard]] inline gmorph::policies gmorph_policies(gmorph_quirks quirks = {}) {
-    return {.mutation = gmorph_mutation{quirks},
-            .filter = filter_chain<accepted_topologies>{accepted_topologies{quirks}}};
-}
+// Compiled once, in the component's own source: a program that uses one does not wait for it again.
+extern template class search<elite_annealing, gmorph_mutation, filter_chain<accepted_topologies>, train_to_the_end,
+                             unknown_cost, elite_queue>;
+extern template class search<elite_annealing, gmorph_mutation, filter_chain<accepted_topologies>, learning_curve,
+                             unknown_cost, elite_queue>;
+extern template class search<elite_annealing, gmorph_mutation, filter_chain<accepted_topologies, failure_rules>,
+                             learning_curve, unknown_cost, elite_queue>;
 
-[[nodiscard]] inline gmorph_p::policies gmorph_p_policies(gmorph_quirks quirks = {}) {
-    return {.sampler = elite_annealing{{.elites_max = 10}},
-            .mutation = gmorph_mutation{quirks},
-            .filter = filter_chain<accepted_topologies>{accepted_topologies{quirks}},
-            .stopping = {quirks},
-            .archive = elite_queue{10}};
-}
-
-[[nodiscard]] inline gmorph_pr::policies gmorph_pr_policies(gmorph_quirks quirks = {}) {
-    return {.sampler = elite_annealing{{.elites_max = 10}},
-            .mutation = gmorph_mutation{quirks},
-            .filter = filter_chain<accepted_topologies, failure_rules>{accepted_topologies{quirks}, failure_rules{}},
-            .stopping = {quirks},
-            .archive = elite_queue{10}};
-}
+[[nodiscard]] gmorph::policies gmorph_policies(gmorph_quirks quirks = {});
+[[nodiscard]] gmorph_p::policies gmorph_p_policies(gmorph_quirks quirks = {});
+[[nodiscard]] gmorph_pr::policies gmorph_pr_policies(gmorph_quirks quirks = {});
 
 } // namespace hpcsched::fuse
 
