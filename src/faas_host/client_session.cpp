@@ -385,8 +385,7 @@ void client_session::send(response&& what) {
         said_.body().clear();
     }
     stream_.expires_after(door_.config.idle_limit);
-    write_to(answer_, said_);
-    asio::async_write(stream_, asio::buffer(answer_), [self = shared_from_this()](error_code failed, std::size_t) {
+    asio::async_write(stream_, as_sent(said_, head_), [self = shared_from_this()](error_code failed, std::size_t) {
         if (!failed && self->said_.keep_alive()) {
             self->hear();
         } else if (!failed && self->must_close_) {

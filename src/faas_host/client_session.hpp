@@ -86,7 +86,7 @@ class client_session : public std::enable_shared_from_this<client_session> {
     std::optional<http::request_parser<http::string_body>> parser_;
     request request_;
     response said_;
-    std::string answer_; ///< `said_` as it is sent
+    std::string head_; ///< of `said_`, as it is sent
     std::string request_id_;
     hosted_function* waits_for_ = nullptr; ///< its invocation, below
     invocation_id invocation_{};

@@ -4,11 +4,13 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -27,8 +29,11 @@ inline std::string_view view_of(boost::beast::string_view text) {
     return {text.data(), text.size()};
 }
 
-/// A response as it is sent, in one piece: Beast's own serializer goes through a variant of buffers for each field.
-inline void write_to(std::string& text, http::response<http::string_body> const& what) {
+using outgoing = std::array<asio::const_buffer, 2>;
+
+/// A response as it is sent, its head written to `text`: Beast's own serializer goes through a variant of buffers for
+/// each field. The response and the text are borrowed.
+inline outgoing as_sent(http::response<http::string_body> const& what, std::string& text) {
     text = "HTTP/1.1 ";
     text += std::to_string(what.result_int());
     text += ' ';
@@ -41,7 +46,7 @@ inline void write_to(std::string& text, http::response<http::string_body> const&
         text += "\r\n";
     }
     text += "\r\n";
-    text += what.body();
+    return {asio::buffer(text), asio::buffer(what.body())};
 }
 
 } // namespace hpcsched::faas_host::detail

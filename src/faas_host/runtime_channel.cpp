@@ -49,7 +49,7 @@ class runtime_connection : public std::enable_shared_from_this<runtime_connectio
     boost::beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     response said_;
-    std::string answer_; ///< `said_` as it is sent
+    std::string head_; ///< of `said_`, as it is sent
 };
 
 /// The AWS Lambda Runtime API, on a port for this worker alone.
@@ -252,8 +252,7 @@ void runtime_connection::say(response&& what) {
     // After an answer that was too large to be read, what comes next on the connection is no request.
     said_.keep_alive(said_.result() != http::status::payload_too_large);
     said_.prepare_payload();
-    write_to(answer_, said_);
-    asio::async_write(socket_, asio::buffer(answer_), [self = shared_from_this()](error_code failed, std::size_t) {
+    asio::async_write(socket_, as_sent(said_, head_), [self = shared_from_this()](error_code failed, std::size_t) {
         if (self->channel_ == nullptr) {
             return;
         }
