@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <deque>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -42,6 +43,14 @@ sched_ext opened(cpu_linux::sched_ext_config const& config = {}) {
 
 bool is_disabled() {
     return cpu_linux::detail::read_small_file("/sys/kernel/sched_ext/state").starts_with("disabled");
+}
+
+/// All of them on the first CPU.
+void admit_on_one_cpu(sched_ext& backend, std::initializer_list<test::child const*> children) {
+    for (test::child const* const each : children) {
+        REQUIRE(cpu_linux::set_affinity(each->get(), cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
+        REQUIRE(backend.admit(each->get()) == outcome::done);
+    }
 }
 
 /// What a process writes down about itself, for its parent to read.
@@ -146,10 +155,7 @@ TEST_CASE("sched_ext: fifo keeps to the order of waking, the fair order gives ev
     test::child const plain{&test::burn_for_ever};
     test::child const other{&test::burn_for_ever};
     test::child const nicer{&test::burn_for_ever};
-    for (auto const* each : {&plain, &other, &nicer}) {
-        REQUIRE(cpu_linux::set_affinity(each->get(), cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
-        REQUIRE(backend.admit(each->get()) == outcome::done);
-    }
+    admit_on_one_cpu(backend, {&plain, &other, &nicer});
     REQUIRE(backend.apply(nicer.get(), {.nice = 5}) == outcome::done);
     auto const used = [](test::child const& c) { return to_seconds(cpu_linux::cpu_time_of(c.get())); };
     double const before[]{used(plain), used(other), used(nicer)};
@@ -164,10 +170,7 @@ TEST_CASE("sched_ext: what a task received in real time it does not owe once it 
     sched_ext backend = opened();
     test::child const plain{&test::burn_for_ever};
     test::child const demoted{&test::burn_for_ever};
-    for (auto const* each : {&plain, &demoted}) {
-        REQUIRE(cpu_linux::set_affinity(each->get(), cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
-        REQUIRE(backend.admit(each->get()) == outcome::done);
-    }
+    admit_on_one_cpu(backend, {&plain, &demoted});
     auto const used = [](test::child const& c) { return to_seconds(cpu_linux::cpu_time_of(c.get())); };
     REQUIRE(backend.apply(demoted.get(), {.policy = cpu::sched_policy::fifo, .rt_priority = 7}) == outcome::done);
     REQUIRE(test::has_run_for(demoted.get(), 400ms));
@@ -234,10 +237,7 @@ TEST_CASE("sched_ext: a rank that changes takes effect at once, for those that w
     sched_ext backend = opened();
     test::child const one{&test::burn_for_ever};
     test::child const other{&test::burn_for_ever};
-    for (auto const* each : {&one, &other}) {
-        REQUIRE(cpu_linux::set_affinity(each->get(), cpu::cpu_mask::range(cpu_id{0}, 1)) == outcome::done);
-        REQUIRE(backend.admit(each->get()) == outcome::done);
-    }
+    admit_on_one_cpu(backend, {&one, &other});
     auto const share_of_one = [&](int rank_of_one, int rank_of_other) {
         REQUIRE(backend.apply(one.get(), {.slice = 100ms, .rank = rank_of_one}) == outcome::done);
         REQUIRE(backend.apply(other.get(), {.slice = 100ms, .rank = rank_of_other}) == outcome::done);
