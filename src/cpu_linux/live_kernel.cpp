@@ -95,6 +95,7 @@ class live_kernel::state {
         t.started = stat->started;
         t.before = duration{0};
         t.asleep = false;
+        t.was_dead = false;
         bool const watched = bpf_ ? watch_by_bpf(t, slot, *stat) : watch_by_pidfd(t, slot);
         // It may have died before it was in the map: then nobody would ever tell.
         auto const after = bpf_ ? detail::parse_process_stat(stat_line.get()) : stat;
@@ -250,6 +251,7 @@ class live_kernel::state {
         duration cpu_timer_at = unlimited; ///< armed for
         bool asleep = false;               ///< as it was told last
         bool is_resting = false;           ///< nothing is told of it but its exit
+        bool was_dead = false;             ///< at the last look for exits that went by untold
         detail::watch_counts counts_before{};
         file_descriptor pidfd; ///< `polling` only
         detail::overflow_timer overflow;
@@ -498,18 +500,20 @@ class live_kernel::state {
         });
         if (bpf_->dropped_count() != dropped_) {
             dropped_ = bpf_->dropped_count();
-            find_dead();
+            find_dead(true);
         }
     }
 
-    /// Makes good the exits that went by untold.
-    void find_dead() {
+    /// Makes good the exits that went by untold. Of one that is dead for the first time, an event may be at hand, or
+    /// yet to come: its parent can know of a process that has not left its CPU for the last time.
+    /// \param are_lost  some events found no room, and all others have been taken
+    void find_dead(bool are_lost) {
         for (std::uint32_t slot = 0; slot < tasks_.size(); ++slot) {
-            if (tasks_[slot].process != 0) {
-                auto const stat = detail::read_process_stat(tasks_[slot].process);
-                if (!stat || is_dead(*stat)) {
-                    end_unseen(slot, now());
-                }
+            task& t = tasks_[slot];
+            auto const stat = t.process != 0 ? detail::read_process_stat(t.process) : std::nullopt;
+            bool const is_over = t.process != 0 && (!stat || is_dead(*stat));
+            if (is_over && (std::exchange(t.was_dead, true) || are_lost)) {
+                end_unseen(slot, now());
             }
         }
     }
@@ -622,7 +626,7 @@ class live_kernel::state {
     void poll(time_point at) {
         poll_at_ = never;
         if (bpf_) {
-            find_dead();
+            find_dead(false);
         } else {
             look_at_all(at);
         }

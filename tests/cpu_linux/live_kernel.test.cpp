@@ -80,6 +80,22 @@ TEST_CASE("live kernel: an exit is told with the CPU time that the process had")
     }
 }
 
+TEST_CASE(
+    "live kernel: with BPF, an exit that lies at hand while it is looked for untold ones is told as it was seen") {
+    if (!cpu_linux::probe_kernel().bpf_sensor.works) {
+        HPCSCHED_SKIP("the kernel does not let this user watch by BPF");
+    }
+    live_kernel kernel = opened(sensor::bpf);
+    test::child const subject{[] { test::burn(1'100ms); }}; // they are looked for each second
+    (void)kernel.admit(subject.get()).value();
+    siginfo_t end{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(subject.get()), &end, WEXITED | WNOWAIT) == 0);
+    time_point const over = cpu_linux::now();
+    auto const events = events_until(kernel, &is<cpu_linux::live_exit>);
+    CHECK(last<cpu_linux::live_exit>(events).record.first_run != never);
+    CHECK(last<cpu_linux::live_exit>(events).record.exit < over + 10ms);
+}
+
 TEST_CASE("live kernel: sleeping and waking are told, in order and with times that never decrease") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);
