@@ -7,8 +7,9 @@
 #include "command_process.hpp"
 #include "machine_use.hpp"
 #include <fcntl.h>
-#include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,7 +21,7 @@
 #include <ctime>
 #include <fstream>
 #include <map>
-#include <vector>
+#include <new>
 
 namespace hpcsched::experiment_linux::detail {
 
@@ -34,17 +35,85 @@ void wait_until(time_point at) noexcept {
     }
 }
 
-/// The life of the launcher's process.
-class launcher_life {
-  public:
-    launcher_life(int notes, std::span<workload::invocation const> invocations, std::span<std::string const> commands,
-                  burner const& work)
-        : notes_{notes}, invocations_{invocations}, commands_{commands}, work_{work} {}
+/// How far ahead processes are forked.
+constexpr std::uint64_t most_ahead = 64;
 
-    [[noreturn]] void run(time_point start) {
-        for (std::uint64_t row = 0; row < invocations_.size(); ++row) {
-            wait_until(start + invocations_[row].arrival.time_since_epoch());
-            begin(row);
+/// A semaphore between processes, in memory that they share.
+class shared_semaphore {
+  public:
+    explicit shared_semaphore(unsigned value) noexcept { sem_init(&semaphore_, 1, value); }
+    shared_semaphore(shared_semaphore const&) = delete;
+    shared_semaphore& operator=(shared_semaphore const&) = delete;
+
+    void post() noexcept { sem_post(&semaphore_); }
+    void wait() noexcept {
+        while (sem_wait(&semaphore_) != 0 && errno == EINTR) {
+        }
+    }
+
+  private:
+    sem_t semaphore_;
+};
+
+/// What the processes of a run share, and after it in memory, an entry for each row. A row has its own semaphore: at
+/// one that is used again, who comes later could take what was meant for another.
+struct shared_part {
+    struct entry {
+        shared_semaphore may_go{0};
+        pid_t process = 0; ///< 0: fork(2) failed
+    };
+    shared_semaphore room{most_ahead}; ///< for processes ahead of their time
+    shared_semaphore forked{0};        ///< of these, those that are there; in the order of the rows
+
+    [[nodiscard]] entry* entries() noexcept { return reinterpret_cast<entry*>(this + 1); }
+
+    /// \return its pages come from the kernel as they are used; null: there is no memory
+    static shared_part* make(std::size_t row_count) noexcept {
+        void* const memory = mmap(nullptr, size(row_count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        return memory == MAP_FAILED ? nullptr : new (memory) shared_part;
+    }
+
+    static void give_back(shared_part* part, std::size_t row_count) noexcept {
+        if (part != nullptr) {
+            munmap(part, size(row_count));
+        }
+    }
+
+    static std::size_t size(std::size_t row_count) noexcept { return sizeof(shared_part) + row_count * sizeof(entry); }
+};
+static_assert(sizeof(shared_part) % alignof(shared_part::entry) == 0);
+
+/// This process ends with its parent, which may have ended before it could say so.
+void end_with(pid_t parent) noexcept {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1);
+    }
+}
+
+/// What both of the launcher's processes know.
+struct launch_plan {
+    int notes;
+    std::span<workload::invocation const> invocations;
+    std::span<std::string const> commands;
+    burner const& work;
+    shared_part& shared;
+
+    void tell(launch_note const& note) const noexcept { (void)!write(notes, &note, sizeof note); }
+};
+
+/// The life of the process that forks, and waits for what it forked.
+class forking_life {
+  public:
+    explicit forking_life(launch_plan const& plan) : plan_{plan} {}
+
+    [[noreturn]] void run() {
+        prctl(PR_SET_NAME, "hpcsched-fork");
+        cpu_linux::urgent_thread const urgency{96};
+        for (std::uint64_t row = 0; row < plan_.invocations.size(); ++row) {
+            plan_.shared.room.wait();
+            fork_one(row);
+            plan_.shared.forked.post();
             while (collect(WNOHANG)) {
             }
         }
@@ -54,24 +123,28 @@ class launcher_life {
     }
 
   private:
-    void begin(std::uint64_t row) {
+    void fork_one(std::uint64_t row) {
+        shared_part::entry& entry = *new (plan_.shared.entries() + row) shared_part::entry;
         pid_t const process = fork();
         if (process == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            become(invocations_[row]);
+            end_with(own_);
+            entry.may_go.wait();
+            become(plan_.invocations[row]);
         }
         if (process > 0) {
+            entry.process = process;
             rows_.emplace(process, row);
-            tell({launch_note::kind::began, process, row, cpu_linux::now()});
+        } else {
+            plan_.tell({.what = launch_note::kind::refused, .row = row, .at = cpu_linux::now(), .status = errno});
         }
     }
 
     [[noreturn]] void become(workload::invocation const& what) const {
         std::uint32_t const function = what.function.value;
-        if (function < commands_.size() && !commands_[function].empty()) {
-            detail::become(commands_[function], complaints::dropped);
+        if (function < plan_.commands.size() && !plan_.commands[function].empty()) {
+            detail::become(plan_.commands[function], complaints::dropped);
         }
-        work_.run(what);
+        plan_.work.run(what);
         _exit(0);
     }
 
@@ -84,19 +157,56 @@ class launcher_life {
         if (process <= 0 || known == rows_.end()) {
             return process > 0;
         }
-        tell({launch_note::kind::ended, process, known->second, cpu_linux::now(), cpu_time_of(used).count(), status});
+        plan_.tell(
+            {launch_note::kind::ended, process, known->second, cpu_linux::now(), cpu_time_of(used).count(), status});
         rows_.erase(known);
         return true;
     }
 
-    void tell(launch_note const& note) const noexcept { (void)!write(notes_, &note, sizeof note); }
-
-    int notes_;
-    std::span<workload::invocation const> invocations_;
-    std::span<std::string const> commands_;
-    burner const& work_;
+    launch_plan const& plan_;
+    pid_t own_ = getpid();
     std::map<pid_t, std::uint64_t> rows_;
 };
+
+/// Lets each process go at its time.
+void let_go(launch_plan const& plan, time_point start) noexcept {
+    for (std::uint64_t row = 0; row < plan.invocations.size(); ++row) {
+        wait_until(start + plan.invocations[row].arrival.time_since_epoch());
+        plan.shared.forked.wait();
+        shared_part::entry& entry = plan.shared.entries()[row];
+        if (pid_t const process = entry.process; process != 0) {
+            time_point const at = cpu_linux::now();
+            entry.may_go.post(); // first: who watches it from now on finds it awake
+            plan.tell({launch_note::kind::began, process, row, at});
+        }
+        plan.shared.room.post();
+    }
+}
+
+/// The life of the launcher's own process.
+[[noreturn]] void live(launch_plan const& plan, time_point start, launcher::config const& config) {
+    prctl(PR_SET_NAME, "hpcsched-launch");
+    signal(SIGINT, SIG_IGN); // Ctrl-C is the parent's to act on
+    if (!config.group_folder.empty()) {
+        std::ofstream{config.group_folder + "/cgroup.procs"} << getpid() << std::flush;
+    }
+    (void)cpu_linux::set_affinity(getpid(), cpu::cpu_mask::range(cpu_id{0}, config.cpu_count));
+    pid_t const own = getpid();
+    pid_t const forking = fork();
+    if (forking == 0) {
+        end_with(own);
+        forking_life{plan}.run();
+    }
+    if (forking < 0) {
+        plan.tell({.what = launch_note::kind::refused, .status = errno});
+        _exit(1);
+    }
+    cpu_linux::urgent_thread const urgency{97};
+    let_go(plan, start);
+    while (waitpid(forking, nullptr, 0) < 0 && errno == EINTR) { // it would die with us
+    }
+    _exit(0);
+}
 
 } // namespace
 
@@ -123,27 +233,21 @@ result<launcher> launcher::start(std::span<workload::invocation const> invocatio
         return error{std::string{"cannot start processes: no pipe: "} + std::strerror(errno)};
     }
     burner const work = burner::calibrated();
-    pid_t const process = fork();
-    if (process < 0) {
-        int const why = errno;
-        close(ends[0]);
-        close(ends[1]);
-        return error{std::string{"cannot start processes: "} + std::strerror(why)};
-    }
+    shared_part* const shared = shared_part::make(invocations.size());
+    pid_t const own = getpid();
+    pid_t const process = shared == nullptr ? -1 : fork();
+    int const why = errno;
     if (process == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        prctl(PR_SET_NAME, "hpcsched-launch");
-        signal(SIGINT, SIG_IGN); // Ctrl-C is the parent's to act on
+        end_with(own);
         close(ends[0]);
-        if (!config.group_folder.empty()) {
-            std::ofstream{config.group_folder + "/cgroup.procs"} << getpid() << std::flush;
-        }
-        cpu::cpu_mask const cpus = cpu::cpu_mask::range(cpu_id{0}, config.cpu_count);
-        (void)cpu_linux::set_affinity(getpid(), cpus);
-        cpu_linux::urgent_thread const urgency{97};
-        launcher_life{ends[1], invocations, config.commands, work}.run(start);
+        live({ends[1], invocations, config.commands, work, *shared}, start, config);
     }
     close(ends[1]);
+    shared_part::give_back(shared, invocations.size()); // the launcher has it
+    if (process < 0) {
+        close(ends[0]);
+        return error{std::string{"cannot start processes: "} + std::strerror(why)};
+    }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     return launcher{process, ends[0]};
 }

@@ -17,21 +17,24 @@ namespace hpcsched::experiment_linux::detail {
 
 /// What the launcher tells of a process.
 struct launch_note {
-    enum class kind : std::uint32_t { began, ended };
+    enum class kind : std::uint32_t { began, ended, refused };
     kind what{};
     cpu_linux::process_id process = 0;
     std::uint64_t row = 0;     ///< of the workload
-    time_point at{};           ///< began: after the fork; ended: when it was waited for
+    time_point at{};           ///< began: when it was let go; ended: when it was waited for
     std::int64_t cpu_time = 0; ///< ended: ns
-    int status = 0;            ///< ended: as wait(2) has it
+    int status = 0;            ///< ended: as wait(2) has it; refused: errno of fork(2)
 };
 
 /// What a process costs that has nothing to do, in CPU time of its own: the most of several. On real machines well
 /// below a millisecond; in an emulator several.
 [[nodiscard]] duration start_up_cost();
 
-/// A process of its own, small and urgent, that starts every invocation at its time and waits for it: what it forks is
-/// quick to fork, and nothing that steers or measures can hold it up.
+/// Two processes of its own, small and urgent, so that nothing that steers or measures holds them up. One forks the
+/// processes of the invocations some way ahead, and waits for their ends; the other lets each go at its time.
+///
+/// A fork at the time itself came up to a second late: it takes locks of the mapped files which a normal thread of the
+/// kernel may hold, and where real-time tasks fill the CPUs, that thread is not soon back to let go of them.
 class launcher {
   public:
     struct config {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "live_cell.hpp"
 
+#include <cstring>
+
 namespace hpcsched::experiment_linux::detail {
 
 result<std::vector<workload::invocation>> read_all(experiment::invocation_stream& from) {
@@ -58,6 +60,12 @@ void live_books::enter(std::uint64_t row, time_point exit, cpu_linux::live_recor
     }
 }
 
+void live_books::refuse(launch_note const& note) {
+    if (failure_.empty()) {
+        failure_ = std::string{"cannot start a process: "} + std::strerror(note.status);
+    }
+}
+
 double share_of_others(duration busy, duration ours, duration span, std::uint32_t cpu_count) {
     return std::max(to_seconds(busy - ours), 0.0) / (to_seconds(span) * cpu_count);
 }
@@ -70,6 +78,21 @@ result<void> check_undisturbed(double others_share, live_options const& options)
     what << std::fixed << std::setprecision(1) << "disturbed: other processes took " << 100 * others_share
          << " % of the CPUs during the run, and more than " << 100 * options.disturbed_above
          << " % makes it worthless: quiet the machine, or allow more with --disturbed";
+    return error{what.str()};
+}
+
+result<void> check_arrivals(std::vector<duration> lateness) {
+    constexpr duration tolerated{100'000'000}; // of who is kept off the CPUs by real-time throttling: half of it
+    std::ptrdiff_t const hundredth = static_cast<std::ptrdiff_t>(lateness.size() / 100);
+    auto const least = lateness.begin() + hundredth;
+    std::ranges::nth_element(lateness, least, std::ranges::greater{});
+    if (least == lateness.end() || *least <= tolerated) {
+        return {};
+    }
+    std::ostringstream what;
+    what << std::fixed << std::setprecision(2) << "late: " << hundredth + 1 << " of " << lateness.size()
+         << " processes began " << to_seconds(*least) << " s after their time or later, so these were not the arrivals "
+         << "of the workload: quiet the machine, or lower the load";
     return error{what.str()};
 }
 

@@ -46,6 +46,15 @@ class live_books {
         }
     }
 
+    /// A process has begun, later than it was to.
+    void arrive(launch_note const& note) {
+        lateness_.push_back(note.at - start_ - rows_[note.row].arrival.time_since_epoch());
+    }
+
+    /// There was no process to be had.
+    void refuse(launch_note const& note);
+
+    /// A process is steered now.
     void begin(task_id task, std::uint64_t row) { row_of_[task] = row; }
 
     /// A steered task has been on a CPU. Kept where somebody watches the run.
@@ -102,6 +111,9 @@ class live_books {
         }
     }
 
+    /// By how much each process began too late, as they came.
+    [[nodiscard]] std::vector<duration> const& lateness() const noexcept { return lateness_; }
+
     [[nodiscard]] bool is_open(std::uint64_t row) const { return open_[row]; }
     [[nodiscard]] std::size_t done_count() const noexcept { return done_count_; }
     [[nodiscard]] std::size_t unsteered_count() const noexcept { return unsteered_count_; }
@@ -137,6 +149,7 @@ class live_books {
     experiment::schedule_watcher* watcher_;
     live_schedule schedule_;
     std::vector<bool> open_;
+    std::vector<duration> lateness_;
     std::map<task_id, std::uint64_t> row_of_;
     std::map<std::uint64_t, cpu_linux::live_record> commands_done_;
     std::map<std::uint64_t, time_point> gone_by_; ///< rows whose processes were never steered
@@ -162,6 +175,10 @@ struct book_keeper {
 /// \error others took too much: how much, and what would help
 [[nodiscard]] result<void> check_undisturbed(double others_share, live_options const& options);
 
+/// Whether processes began at their times: else the arrivals are not those of the workload.
+/// \error they did not: by how much
+[[nodiscard]] result<void> check_arrivals(std::vector<duration> lateness);
+
 /// Whether processes used the CPU time that they were to use: if a virtual machine changes its speed in mid-run, they
 /// can use far more, and the load is not the one that was asked for.
 [[nodiscard]] result<void> check_demand(duration used, duration asked);
@@ -170,6 +187,7 @@ struct book_keeper {
 template <class Steering>
 void admit(Steering& steered, launch_note const& note, function_id function, experiment::cell_inputs const& inputs,
            live_books& books) {
+    books.arrive(note);
     if (inputs.tasks_begun != nullptr) {
         inputs.tasks_begun->fetch_add(1, std::memory_order_relaxed);
     }
@@ -177,6 +195,24 @@ void admit(Steering& steered, launch_note const& note, function_id function, exp
         books.begin(*task, note.row);
     } else {
         books.miss(note.row);
+    }
+}
+
+/// What the launcher tells: a process that has begun is steered from now on, one that has ended is done.
+template <class Steering, class FunctionOf>
+void take_in(launch_note const& note, Steering& steered, FunctionOf const& function_of,
+             experiment::cell_inputs const& inputs, live_books& books) {
+    switch (note.what) {
+    case launch_note::kind::began:
+        admit(steered, note, function_of(note.row), inputs, books);
+        break;
+    case launch_note::kind::ended:
+        steered.work(book_keeper{books}); // its exit, if it was steered, has been told before
+        books.end_process(note);
+        break;
+    case launch_note::kind::refused:
+        books.refuse(note);
+        break;
     }
 }
 
@@ -223,12 +259,7 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
         }
         steered->work(keeper);
         while (auto const note = launched->next(ended)) {
-            if (note->what == launch_note::kind::ended) {
-                steered->work(keeper); // its exit, if it was steered, has been told before
-                books.end_process(*note);
-            } else {
-                admit(*steered, *note, function_of(note->row), inputs, books);
-            }
+            take_in(*note, *steered, function_of, inputs, books);
         }
     }
     books.show();
@@ -246,6 +277,9 @@ template <cpu_linux::kernel_backend Backend = cpu_linux::realtime_bands, cpu::sc
     summary.makespan = cpu_linux::now() - start;
     double const others = share_of_others(busy, summary.busy + agent_time, watched, cpus);
     if (auto const valid = check_undisturbed(others, options); valid.has_error()) {
+        return valid.error();
+    }
+    if (auto const valid = check_arrivals(books.lateness()); valid.has_error()) {
         return valid.error();
     }
     if (auto const valid = check_demand(books.used(), books.asked()); valid.has_error()) {

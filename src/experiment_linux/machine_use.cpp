@@ -58,7 +58,8 @@ own_group::own_group() {
     }
     folder_ = folder;
     bool const is_v1 = facts.cgroup == cpu_linux::cgroup_version::v1;
-    std::ofstream{folder + (is_v1 ? "/cpu.shares" : "/cpu.weight")} << (is_v1 ? 262'144 : 10'000) << std::flush;
+    std::uint32_t const weight = (is_v1 ? 1'024 : 100) * facts.cpu_count;
+    std::ofstream{folder + (is_v1 ? "/cpu.shares" : "/cpu.weight")} << weight << std::flush;
     if (is_v1) {
         std::ofstream budget{folder + "/cpu.rt_runtime_us"};
         budget << 950'000 << std::flush;

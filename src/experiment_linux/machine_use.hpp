@@ -23,9 +23,12 @@ namespace hpcsched::experiment_linux::detail {
 [[nodiscard]] duration cpu_time_of(rusage const& used);
 
 /// A control group of the CPU controller for the processes of one run, removed in the end with whoever is still in it.
+///
+/// On each CPU it weighs as much as one thread of nice 0. With more, the kernel's own threads would hardly get the time
+/// that real-time tasks leave, and whoever needs a lock that one of them holds would wait as long: in fork(2), at exit.
 class own_group {
   public:
-    /// Makes one with a real-time budget and the largest weight; `folder()` is empty where none can be made.
+    /// Makes one with a real-time budget; `folder()` is empty where none can be made.
     own_group();
     own_group(own_group const&) = delete;
     own_group& operator=(own_group const&) = delete;

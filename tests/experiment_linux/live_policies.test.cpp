@@ -179,6 +179,18 @@ TEST_CASE("live policies: a run that others disturbed does not count") {
     CHECK(check_undisturbed(0, {.disturbed_above = 0}).has_value());
 }
 
+TEST_CASE("live policies: a run whose processes began late does not count") {
+    using experiment_linux::detail::check_arrivals;
+    CHECK(check_arrivals({}).has_value());
+    std::vector<duration> lateness(200, 1ms);
+    lateness[7] = lateness[8] = 900ms; // a hundredth
+    CHECK(check_arrivals(lateness).has_value());
+    lateness[100] = 250ms;
+    auto const refused = check_arrivals(lateness);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message.starts_with("late: 3 of 200 processes began 0.25 s after their time or later"));
+}
+
 TEST_CASE("live policies: a run whose processes used far more CPU time than they were to does not count") {
     using experiment_linux::detail::check_demand;
     CHECK(check_demand(1s, 1010ms).has_value());
