@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "child_kernel.hpp"
 
-#include <openssl/rand.h>
+#include "hexadecimal.hpp"
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,20 +22,6 @@ namespace {
 
 [[nodiscard]] std::string system_says(int number) {
     return std::generic_category().message(number);
-}
-
-/// 64 hexadecimal digits that nobody can guess; empty where the system has none.
-[[nodiscard]] std::string random_key() {
-    std::array<unsigned char, 32> bytes{};
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-        return {};
-    }
-    std::string text;
-    for (unsigned char const b : bytes) {
-        constexpr char const* digits = "0123456789abcdef";
-        text += {digits[b >> 4U], digits[b & 15U]};
-    }
-    return text;
 }
 
 /// A folder of its own, mode 0700. The paths of sockets are short, so the shortest of the usual places.
@@ -142,7 +128,7 @@ result<child_kernel> child_kernel::start(std::vector<std::string> const& words, 
                           .stdin_port = 3,
                           .control_port = 4,
                           .hb_port = 5,
-                          .key = random_key()};
+                          .key = random_digits<32>()};
     if (kernel.connection_.key.empty()) {
         return error{"the system has no random numbers for a key"};
     }

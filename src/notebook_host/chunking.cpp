@@ -18,7 +18,6 @@
 namespace hpcsched::notebook_host {
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::uint64_t object_chunks_max = (object_list_max - object_list_head) / object_list_row;
 constexpr int most_passes = 5;                   // over the chunks of an object
 constexpr std::chrono::seconds fresh_enough{10}; // far below the age at which things are collected
@@ -99,27 +98,6 @@ chunk_digest sha256(byte_parts parts) {
 
 chunk_digest sha256(std::span<std::byte const> bytes) {
     return sha256(byte_parts{&bytes, 1});
-}
-
-std::string hexadecimal(chunk_digest const& digest) {
-    std::string text;
-    text.reserve(2 * digest.size());
-    for (std::byte const b : digest) {
-        text += digits[std::to_integer<unsigned>(b) >> 4U];
-        text += digits[std::to_integer<unsigned>(b) & 15U];
-    }
-    return text;
-}
-
-std::optional<chunk_digest> digest_of(std::string_view text) {
-    chunk_digest digest{};
-    if (text.size() != 2 * digest.size() || text.find_first_not_of(digits) != std::string_view::npos) {
-        return std::nullopt;
-    }
-    for (std::size_t i = 0; i < digest.size(); ++i) {
-        digest[i] = static_cast<std::byte>(digits.find(text[2 * i]) << 4U | digits.find(text[2 * i + 1]));
-    }
-    return digest;
 }
 
 cut_object::cut_object(byte_parts parts) {

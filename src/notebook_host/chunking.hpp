@@ -5,6 +5,7 @@
 #include <hpcsched/core/result.hpp>
 #include <hpcsched/notebook_host/chunk_store.hpp>
 
+#include "hexadecimal.hpp"
 #include "object_list.hpp"
 
 #include <cstddef>
@@ -26,10 +27,10 @@ using byte_parts = std::span<std::span<std::byte const> const>;
 [[nodiscard]] chunk_digest sha256(byte_parts parts);
 [[nodiscard]] chunk_digest sha256(std::span<std::byte const> bytes);
 
-/// 64 hexadecimal digits.
-[[nodiscard]] std::string hexadecimal(chunk_digest const& digest);
 /// Nothing where the text is no name that `hexadecimal` makes.
-[[nodiscard]] std::optional<chunk_digest> digest_of(std::string_view text);
+[[nodiscard]] inline std::optional<chunk_digest> digest_of(std::string_view text) {
+    return bytes_in<std::tuple_size_v<chunk_digest>>(text);
+}
 
 /// An object, cut into chunks that are not copied; borrows its bytes.
 class cut_object {

@@ -2,9 +2,9 @@
 #include "folder_store.hpp"
 
 #include "byte_areas.hpp"
+#include "hexadecimal.hpp"
 #include <dirent.h>
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -164,20 +164,6 @@ class temporary_file {
         return failure("make durable", folder, errno);
     }
     return {};
-}
-
-/// That no other name has.
-[[nodiscard]] std::string sixteen_digits() {
-    std::array<unsigned char, 8> bytes{};
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-        throw std::bad_alloc{}; // as good as never
-    }
-    std::string text;
-    for (unsigned char const b : bytes) {
-        constexpr char const* digits = "0123456789abcdef";
-        text += {digits[b >> 4U], digits[b & 15U]};
-    }
-    return text;
 }
 
 [[nodiscard]] bool is_later(timespec const& a, timespec const& b) noexcept {
@@ -385,7 +371,7 @@ result<std::optional<std::uint64_t>> folder_store::drop(std::string const& path,
     if (::stat(path.c_str(), &found) != 0 || is_later(found.st_mtim, cutoff)) {
         return bytes_or_none{};
     }
-    std::string const away = path + std::string{gone} + sixteen_digits();
+    std::string const away = path + std::string{gone} + random_digits<8>();
     if (::rename(path.c_str(), away.c_str()) != 0) {
         return errno == ENOENT ? result<bytes_or_none>{bytes_or_none{}} : failure("remove", path, errno);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hosted_kernel.hpp"
 
+#include "hexadecimal.hpp"
 #include "json_words.hpp"
 
 #include <algorithm>
@@ -41,33 +42,6 @@ constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell tha
     return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; // NOLINT(*-reinterpret-cast): bytes
 }
 
-[[nodiscard]] std::string digits_of(std::array<std::byte, 32> const& digest) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (std::byte const b : digest) {
-        auto const v = static_cast<unsigned>(b);
-        text += {digits[v >> 4U], digits[v & 15U]};
-    }
-    return text;
-}
-
-[[nodiscard]] std::optional<std::array<std::byte, 32>> digest_of(std::string_view digits) {
-    std::array<std::byte, 32> digest{};
-    if (digits.size() != 2 * digest.size()) {
-        return std::nullopt;
-    }
-    auto const value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
-    for (std::size_t i = 0; i < digest.size(); ++i) {
-        int const high = value(digits[2 * i]);
-        int const low = value(digits[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return std::nullopt;
-        }
-        digest[i] = static_cast<std::byte>(high * 16 + low);
-    }
-    return digest;
-}
-
 /// What an interpreter says that a cell changed.
 [[nodiscard]] notebook::state_delta read_delta(json::object const& told, std::vector<frame>& buffers) {
     notebook::state_delta delta;
@@ -80,7 +54,7 @@ constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell tha
             }
             std::string key{entry->at(0).get_string()};
             if (entry->at(2).is_string()) {
-                if (auto const digest = digest_of(entry->at(2).get_string())) {
+                if (auto const digest = bytes_in<32>(entry->at(2).get_string())) {
                     auto const size = entry->at(1).is_int64() ? entry->at(1).get_int64() : 0;
                     delta.changed.emplace_back(std::move(key),
                                                notebook::chunk_pointer{*digest, static_cast<std::uint64_t>(size)});
@@ -566,7 +540,7 @@ void hosted_kernel::install(std::vector<std::pair<std::string_view, stored_value
             message.buffers.push_back(text_of(*bytes));
         } else {
             auto const& pointer = std::get<notebook::chunk_pointer>(*value);
-            list.push_back(json::array{name, pointer.size, digits_of(pointer.digest)});
+            list.push_back(json::array{name, pointer.size, hexadecimal(pointer.digest)});
         }
     }
     json::array gone;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/notebook_host/jupyter_message.hpp>
 
+#include "hexadecimal.hpp"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -14,15 +15,6 @@ namespace hpcsched::notebook_host {
 namespace {
 
 constexpr std::size_t seen_max = 65'536; // as jupyter_client's digest_history_size
-
-[[nodiscard]] std::string hexadecimal(std::span<unsigned char const> bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (unsigned char const b : bytes) {
-        text += {digits[b >> 4U], digits[b & 15U]};
-    }
-    return text;
-}
 
 } // namespace
 
@@ -47,7 +39,7 @@ std::string message_signer::sign(jupyter_message const& message) const {
     HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
          reinterpret_cast<unsigned char const*>(parts.data()), // NOLINT(*-reinterpret-cast): bytes
          parts.size(), digest.data(), &size);
-    return hexadecimal(std::span{digest}.first(size));
+    return hexadecimal(std::as_bytes(std::span{digest}).first(size));
 }
 
 result<jupyter_message> message_signer::open(std::span<frame const> frames, message_limits limits) {

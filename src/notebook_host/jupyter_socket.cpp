@@ -3,7 +3,7 @@
 
 #include <boost/json.hpp>
 
-#include <openssl/rand.h>
+#include "hexadecimal.hpp"
 #include <zmq_addon.hpp>
 
 #include <array>
@@ -21,18 +21,6 @@ namespace json = boost::json;
     json::value const* const at = header.if_contains(name);
     json::string const* const text = at == nullptr ? nullptr : at->if_string();
     return text == nullptr ? std::string{} : std::string{text->begin(), text->end()};
-}
-
-/// 32 hexadecimal digits that name a message.
-[[nodiscard]] std::string draw_id() {
-    std::array<unsigned char, 16> bytes{};
-    (void)RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
-    std::string text;
-    for (unsigned char const b : bytes) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        text += {digits[b >> 4U], digits[b & 15U]};
-    }
-    return text;
 }
 
 } // namespace
@@ -98,7 +86,7 @@ header_words read_header(std::string_view header) {
 }
 
 std::string make_header(std::string_view type) {
-    static std::string const session = draw_id();
+    static std::string const session = random_digits<16>();
     auto const now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
     std::time_t const seconds = std::chrono::system_clock::to_time_t(now);
     std::tm broken{};
@@ -109,7 +97,7 @@ std::string make_header(std::string_view type) {
         std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count() % 1'000'000;
     std::string fraction = std::to_string(1'000'000 + micro);
     fraction.front() = '.';
-    return json::serialize(json::object{{"msg_id", draw_id()},
+    return json::serialize(json::object{{"msg_id", random_digits<16>()},
                                         {"msg_type", type},
                                         {"session", session},
                                         {"username", "hpcsched"},

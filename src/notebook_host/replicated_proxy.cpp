@@ -5,10 +5,10 @@
 #include <boost/json.hpp>
 
 #include "front.hpp"
+#include "hexadecimal.hpp"
 #include "host_machine.hpp"
 #include "host_protocol.hpp"
 #include "json_words.hpp"
-#include <openssl/rand.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -38,17 +38,6 @@ using raft_asio::response_status;
 constexpr duration ask_again = std::chrono::milliseconds{100};
 constexpr duration patience = std::chrono::seconds{30}; // for the cluster's answers
 constexpr duration farewell = std::chrono::seconds{2};
-
-[[nodiscard]] std::string draw_name() {
-    std::array<unsigned char, 12> bytes{};
-    (void)RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
-    std::string text = "kernel-";
-    for (unsigned char const b : bytes) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        text += {digits[b >> 4U], digits[b & 15U]};
-    }
-    return text;
-}
 
 /// How many GPUs a cell asks for: by `%gpu N` in its first line, or by the metadata of the request.
 [[nodiscard]] std::uint32_t gpus_of(json::object const& content, json::object const& metadata) {
@@ -587,7 +576,7 @@ class proxy {
     event_loop loop_;
     zmq::context_t sockets_{1};
     front front_;
-    std::string name_ = draw_name();
+    std::string name_ = "kernel-" + random_digits<12>();
     std::optional<raft_asio::client> cluster_;
     notebook::kernel_id kernel_{};
     std::uint64_t serial_ = 0; // 0: not known yet
