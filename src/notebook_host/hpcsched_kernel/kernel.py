@@ -5,6 +5,8 @@ import asyncio
 import os
 import sys
 
+import zmq
+
 from .replica import Replica, Uninterrupted
 from .store import Store
 
@@ -25,14 +27,20 @@ def _kernel_class(store, inline_max):
             if told:  # widgets: the user's functions are called between the cells
                 self.shell_handlers["comm_msg"] = lambda *args: (self.touched(), told(*args))[1]
             self.shell.register_magic_function(self.gpu, "line", "gpu")
+            # ipykernel waits before a reply, lest it overtake what the cell printed. The host hears what was printed
+            # first, and the reply waits for the log.
+            self._execute_sleep = 0
             send = self.session.send
 
             def send_with_delta(stream, msg_or_type, *args, **kwargs):
-                if self.cell is not None and isinstance(msg_or_type, str) and msg_or_type == "execute_reply":
-                    told, buffers = self.captured()
-                    kwargs["metadata"] = {**(kwargs.get("metadata") or {}), "hpcsched": told}
-                    kwargs["buffers"] = [*(kwargs.get("buffers") or ()), *buffers]
-                return send(stream, msg_or_type, *args, **kwargs)
+                if self.cell is None or not isinstance(msg_or_type, str) or msg_or_type != "execute_reply":
+                    return send(stream, msg_or_type, *args, **kwargs)
+                told, buffers = self.captured()
+                kwargs["metadata"] = {**(kwargs.get("metadata") or {}), "hpcsched": told}
+                kwargs["buffers"] = [*(kwargs.get("buffers") or ()), *buffers]
+                sent = send(stream, msg_or_type, *args, **kwargs)
+                stream.flush(zmq.POLLOUT)  # the log takes it while the kernel comes to rest, and not after
+                return sent
 
             self.session.send = send_with_delta
 
@@ -79,8 +87,6 @@ def _kernel_class(store, inline_max):
                     self.replica.doubt()
                     return {"execution_count": count, "changed": [], "removed": [],
                             "dropped": [["*", f"{type(e).__name__}: {e}"]]}, []
-                finally:
-                    sys.stderr.flush()
 
         def hpcsched_install_request(self, stream, ident, parent):
             content = parent["content"]

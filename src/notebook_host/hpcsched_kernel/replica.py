@@ -448,7 +448,7 @@ class Replica:
             if self.told.get(name) != id(value):
                 self.told[name] = id(value)
                 print(f"hpcsched: '{name}' is not replicated ({reason}): it will be missing if another replica takes "
-                      "over", file=sys.stderr)
+                      "over", file=sys.stderr, flush=True)
 
     # -- taking over what changed elsewhere
 
