@@ -21,10 +21,11 @@ namespace {
 
 constexpr char const* details =
     R"(Each invocation becomes a process of this machine: it uses the CPU for its service time, sleeps where it blocks,
-and is started at its arrival whatever else happens. An agent steers the processes; the kernel does the rest.
+is forked ahead and let go at its arrival whatever else happens. An agent steers the processes; the kernel does the
+rest.
 Beside each policy, here called -live, stands what the simulator foretells for the same invocations, CPUs and
-kernel. A run takes as long as its workload; one that other processes disturbed is not counted, and the same
-command runs it again.
+kernel. A run takes as long as its workload; one that other processes disturbed, or whose processes began late, is
+not counted, and the same command runs it again.
 
 Examples:
   hpcsched run --check                                what works on this machine, and what does not

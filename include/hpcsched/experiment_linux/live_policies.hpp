@@ -35,12 +35,13 @@ struct live_policy {
 /// time. Add them to a registry and run the grid on one thread.
 ///
 /// Each invocation is a process that uses the CPU for its service time and sleeps for its blocking segments, or a
-/// command, started at its arrival whatever else happens (an open loop). Turnaround counts from the arrival; the
-/// service time of a command is what it took. The processes have a CPU
-/// control group of their own where one can be made, and the first `key.cpu_count` CPUs.
+/// command, forked ahead and let go at its arrival whatever else happens (an open loop). Turnaround counts from the
+/// arrival; the service time of a command is what it took. The processes have a CPU control group of their own where
+/// one can be made, of the weight of one thread on each CPU, and the first `key.cpu_count` CPUs.
 ///
 /// A run that others took more than `disturbed_above` of the CPUs from is an error, not a result: it would say more of
-/// them than of the policy. So is one in which a command failed.
+/// them than of the policy. So is one in which a command failed, or more than a hundredth of the processes began 0.1 s
+/// after their arrival or later.
 [[nodiscard]] std::vector<experiment::policy> live_runners(live_options const& options = {});
 
 /// Whether a policy, by what it is called, can be run live here.
