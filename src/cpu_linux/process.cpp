@@ -88,6 +88,11 @@ process_key key_of(process_id process) noexcept {
     return {process, stat ? stat->started : 0};
 }
 
+bool is_exiting(process_id process) noexcept {
+    auto const stat = detail::read_process_stat(process);
+    return stat && stat->is_exiting && stat->threads <= 1;
+}
+
 process_id own_process() noexcept {
     return getpid();
 }

@@ -16,7 +16,8 @@
 namespace hpcsched::cpu_linux::detail {
 
 struct process_stat {
-    char state = 'X'; ///< R running or runnable, S and D asleep, Z and X gone, ..
+    char state = 'X';        ///< R running or runnable, S and D asleep, Z and X gone, ..
+    bool is_exiting = false; ///< its first thread has begun to exit
     std::uint64_t threads = 0;
     std::uint64_t started = 0; ///< in clock ticks since boot
     int last_cpu = -1;         ///< on which it runs or ran; -1: the line does not say
@@ -52,11 +53,15 @@ struct process_stat {
         return skip_fields(rest, skipped) &&
                std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc{};
     };
-    constexpr int state_field = 3, threads_field = 20, start_field = 22, cpu_field = 39, exit_code_field = 52;
-    if (!read_field(threads_field - state_field, found.threads) ||
+    constexpr int state_field = 3, flags_field = 9, threads_field = 20, start_field = 22, cpu_field = 39,
+                  exit_code_field = 52;
+    constexpr std::uint64_t exiting = 4; // PF_EXITING of include/linux/sched.h
+    std::uint64_t flags = 0;
+    if (!read_field(flags_field - state_field, flags) || !read_field(threads_field - flags_field, found.threads) ||
         !read_field(start_field - threads_field, found.started)) {
         return std::nullopt;
     }
+    found.is_exiting = (flags & exiting) != 0;
     (void)(read_field(cpu_field - start_field, found.last_cpu) &&
            read_field(exit_code_field - cpu_field, found.exit_code));
     return found;

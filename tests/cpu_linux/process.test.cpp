@@ -43,6 +43,16 @@ TEST_CASE("process: a request for one that has exited comes back as gone") {
     CHECK(cpu_linux::cpu_time_of(process) == unlimited);
 }
 
+TEST_CASE("process: one that lives is not exiting, one that nobody has waited for yet is") {
+    test::signpost go;
+    test::child const subject{[&go] { (void)go.await(); }};
+    CHECK_FALSE(cpu_linux::is_exiting(subject.get()));
+    go.raise();
+    siginfo_t end{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(subject.get()), &end, WEXITED | WNOWAIT) == 0);
+    CHECK(cpu_linux::is_exiting(subject.get()));
+}
+
 TEST_CASE("process: every thread of a process gets what was asked for it") {
     test::signpost ready;
     test::child const subject{[&] {

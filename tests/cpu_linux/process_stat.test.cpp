@@ -49,6 +49,14 @@ TEST_CASE("process stat: the exit code says when all threads of a process are to
     CHECK(hpcsched::test::eventually([&] { return read_process_stat(dead.get())->exit_code == 7 << 8; }));
 }
 
+TEST_CASE("process stat: a flag says who has begun to exit") {
+    std::string line = line_of("sleep");
+    CHECK_FALSE(parse_process_stat(line)->is_exiting);
+    std::string const flags = "4194560"; // 0x400100
+    line.replace(line.find(flags), flags.size(), "4194564");
+    CHECK(parse_process_stat(line)->is_exiting);
+}
+
 TEST_CASE("process stat: this process runs, and one that cannot be has no start") {
     CHECK(read_process_stat(getpid())->state == 'R');
     CHECK(hpcsched::cpu_linux::key_of(getpid()).started > 0);

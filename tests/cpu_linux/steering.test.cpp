@@ -148,6 +148,22 @@ TEST_CASE("steering: the commands of one event reach the kernel as one request, 
     }
 }
 
+TEST_CASE("steering: who is on its way out keeps real time, for others may wait for locks that it holds") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    test::signpost go;
+    test::child const subject{[&go] { (void)go.await(); }};
+    auto steered = steering<urgent>::start(urgent{}, {.with_watchdog = false}).value();
+    task_id const task = steered.admit(subject.get(), function_id{0}).value();
+    CHECK(steered.counts().requests == 1);
+    go.raise();
+    siginfo_t end{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(subject.get()), &end, WEXITED | WNOWAIT) == 0);
+    (void)steered.release(task);
+    CHECK(steered.counts().requests == 1);
+}
+
 /// Has who arrives on CPU 0, and lets who wakes go where it likes.
 struct pinning : cpu::hands_off {
     using cpu::hands_off::handle;

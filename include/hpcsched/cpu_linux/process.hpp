@@ -80,6 +80,9 @@ enum class outcome : std::uint8_t {
 /// \error the process is gone
 [[nodiscard]] result<cpu::cpu_mask> get_affinity(process_id process);
 
+/// Whether `process`, of one thread, has begun to exit, or has exited and has not been waited for.
+[[nodiscard]] bool is_exiting(process_id process) noexcept;
+
 /// CPU time that `process` has received in all. Up to a tick (4 ms) old while it runs on another CPU.
 /// \return unlimited: the process is gone
 [[nodiscard]] duration cpu_time_of(process_id process) noexcept;

@@ -364,6 +364,10 @@ class steering {
         if (task.wanted == task.given) {
             return;
         }
+        if (is_real_time(task.given) && !is_real_time(task.wanted) && is_exiting(task.process.id)) {
+            task.wanted = task.given; // it may hold locks that others wait for, and needs a CPU for a moment only
+            return;
+        }
         bool const is_default = task.wanted == scheduling{};
         if (guard_ && !is_default) {
             guard_->note(id.index, task.process, task.original);
@@ -392,6 +396,10 @@ class steering {
             task.wanted = scheduling{};
             bring_about(id, task);
         }
+    }
+
+    [[nodiscard]] static bool is_real_time(scheduling const& s) noexcept {
+        return s.policy == cpu::sched_policy::fifo || s.policy == cpu::sched_policy::rr;
     }
 
     void count(outcome came) noexcept {
