@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "machine_use.hpp"
 
+#include <hpcsched/cpu_linux/kernel_facts.hpp>
 #include <hpcsched/cpu_linux/process.hpp>
 
 #include <doctest/doctest.h>
+
+#include <skip.hpp>
+
+#include <cstdint>
+#include <fstream>
 
 namespace {
 
@@ -30,6 +36,19 @@ TEST_CASE("machine use: a machine that works gets busier") {
     while (own_cpu_time() - own < 60ms) {
     }
     CHECK(busy_time_now(1024) - before >= 40ms); // in steps of 10 ms
+}
+
+TEST_CASE("machine use: the group of a run weighs as much as one thread on each CPU, so that the kernel's own get on") {
+    own_group const group;
+    if (group.folder().empty()) {
+        HPCSCHED_SKIP("no control group can be made here");
+    }
+    cpu_linux::kernel_facts const facts = cpu_linux::probe_kernel();
+    bool const is_v1 = facts.cgroup == cpu_linux::cgroup_version::v1;
+    std::ifstream file{group.folder() + (is_v1 ? "/cpu.shares" : "/cpu.weight")};
+    std::uint32_t weight = 0;
+    file >> weight;
+    CHECK(weight == (is_v1 ? 1024 : 100) * facts.cpu_count);
 }
 
 } // namespace
