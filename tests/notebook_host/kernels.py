@@ -86,10 +86,12 @@ def value(k, code):
 
 
 def wait_until(holds, seconds=30):
+    """Returns what it came to."""
     end = time.time() + seconds
-    while not holds():
+    while not (held := holds()):
         assert time.time() < end, "it does not come about"
         time.sleep(0.05)
+    return held
 
 
 def wait_until_ready(cluster, k):
