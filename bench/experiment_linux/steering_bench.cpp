@@ -70,7 +70,7 @@ class bpf_time {
 
     /// Looks at what was loaded since the start. What it has once seen it remembers when the program is gone.
     void look() {
-        static std::set<std::string_view> const ours{"on_switch", "on_wakeup", "on_new_thread"};
+        static std::set<std::string_view> const ours{"on_switch", "on_wakeup", "on_new_thread", "on_exit"};
         std::uint64_t sum = 0;
         for (std::uint32_t id = 0; bpf_prog_get_next_id(id, &id) == 0;) {
             int const program = bpf_prog_get_fd_by_id(id);

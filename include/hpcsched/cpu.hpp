@@ -29,6 +29,7 @@
 #include <hpcsched/cpu/srpt.hpp>
 #include <hpcsched/cpu/srpt_replay.hpp>
 #include <hpcsched/cpu/task.hpp>
+#include <hpcsched/cpu/virtual_sharing.hpp>
 #include <hpcsched/cpu/weights.hpp>
 
 #endif

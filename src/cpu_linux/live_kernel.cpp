@@ -482,6 +482,9 @@ class live_kernel::state {
             case watch_woke:
                 tell_asleep(e.slot, false, at, ran);
                 break;
+            case watch_leaves:
+                put(at, live_leaving{id_of(e.slot)});
+                break;
             case watch_exited:
                 end(e.slot, at,
                     {.process = t.process,

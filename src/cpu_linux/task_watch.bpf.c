@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Watches steered processes in the kernel: on-CPU time, sleeps, wake-ups and exits, told by a ring buffer.
+/* Watches steered processes in the kernel: on-CPU time, sleeps, wake-ups, and exits as they begin and end, told by a
+ * ring buffer.
  *
  * On-CPU time is the kernel's own count, which it brings up to date before it switches. The program keeps none of its
  * own, because a switch can go by untold: on a Linux 6.18 a few in ten thousand did, and no miss was counted.
@@ -31,12 +32,14 @@ struct sched_entity {
 
 struct task_struct {
     struct sched_entity se;
+    int prio;
     int pid;
     int tgid;
     struct signal_struct* signal;
 } __attribute__((preserve_access_index));
 
-enum { task_dead = 0x80 }; /* TASK_DEAD of include/linux/sched.h */
+enum { task_dead = 0x80 };       /* TASK_DEAD of include/linux/sched.h */
+enum { first_fair_prio = 100 }; /* MAX_RT_PRIO of include/linux/sched/prio.h: below are deadlines and real time */
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -242,6 +245,17 @@ int BPF_PROG(on_new_thread, struct task_struct* task) {
     __sync_fetch_and_add(&p->had_threads, 1);
     if (__sync_fetch_and_add(&p->runnable, 1) == 0) {
         tell(p, slot, watch_woke, bpf_ktime_get_ns());
+    }
+    return 0;
+}
+
+/* Since Linux 6.16 before the process gives up its memory, until then after it. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct* task) {
+    __u32 slot = 0;
+    struct watched_process* p = watched(task->tgid, &slot);
+    if (p != 0 && task->prio >= first_fair_prio && task->signal->live.counter == 0) {
+        tell(p, slot, watch_leaves, bpf_ktime_get_ns());
     }
     return 0;
 }

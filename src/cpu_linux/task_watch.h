@@ -42,6 +42,7 @@ enum watch_kind {
     watch_woke = 2,    /* the first of a sleeping process was woken */
     watch_exited = 3,  /* the last thread left its CPU for good */
     watch_ran = 4,     /* a thread left its CPU */
+    watch_leaves = 5,  /* the last thread began to exit, without real time */
 };
 
 /* How a thread's time on a CPU ended. */

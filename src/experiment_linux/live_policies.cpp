@@ -82,7 +82,7 @@ std::vector<live_policy> const& live_policies() {
         {"sfs-live", "sfs", "sfs", "SFS (SC'22) on this machine: a first slice in real time, then the fair class"},
         {"alps-nice-live", "alps-nice", "alps-nice", "ALPS's ranks (ATC'24) on this machine, spread over nice levels"},
         {"serpt-live", "serpt", "serpt",
-         "this library's own on this machine: shortest expected remaining time, learned"},
+         "this library's own on this machine: shortest expected remaining time, learned, half of it fair"},
         {"sfs-scx-live", "sfs-scx", "sfs", "SFS (SC'22) on this machine, in a scheduler of our own (sched_ext)"},
         {"alps-scx-live", "alps-scx", "alps", "ALPS's ranks and slices (ATC'24) in a scheduler of our own (sched_ext)"},
         {"serpt-scx-live", "serpt-scx", "serpt", "this library's own in a scheduler of our own (sched_ext)"},

@@ -53,7 +53,7 @@ TEST_CASE("completion: bash completes commands, options, and the values that are
              {"hpcsched simulate --policies alps-n", "alps-nice"},
              {"hpcsched simulate --policies sfs,srp", "sfs,srpt"},
              {"hpcsched simulate -p eevdf,sfs,fc", "eevdf,sfs,fcfs"},
-             {"hpcsched simulate --policies = ser", "serpt"},
+             {"hpcsched simulate --policies = ser", "serpt serpt-mean serpt-fair"},
              {"hpcsched simulate --idle-stealing ''", "on off"},
              {"hpcsched simulate --arrivals ev", "even"},
              {"hpcsched simulate alps-h", "alps-huawei"},

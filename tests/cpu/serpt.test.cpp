@@ -6,6 +6,9 @@
 
 #include "agent_script.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -137,9 +140,9 @@ TEST_CASE("serpt: a task nearly done keeps its seat against a shorter newcomer")
     agent_script<serpt> script;
     script.start(1);
     for (int i = 0; i < 20; ++i) {
-        script.after(1ms).arrives(0, 0);
+        script.after(2s).arrives(0, 0); // so long that nothing is left of what was thought of the first
         script.after(100ms).exits(0, 100ms);
-        script.after(1ms).arrives(0, 1);
+        script.after(2s).arrives(0, 1);
         script.after(1s).exits(0, 1s);
     }
     script.after(1ms).arrives(1, 1);
@@ -163,6 +166,49 @@ TEST_CASE(
     CHECK(answer.find("set_policy 3 fifo 50") != std::string::npos);
     CHECK(answer.find("set_policy 3 normal") == std::string::npos);
     CHECK(answer.find("set_policy 4 fifo 50") == std::string::npos);
+}
+
+TEST_CASE("serpt: the fairer, the shorter a newcomer must be to go before one that has waited") {
+    struct setting {
+        double fairness;
+        std::uint32_t newcomer; // milliseconds that it takes
+        std::uint32_t next;     // who has the seat when it is free: 1 has waited, 2 is the newcomer
+    };
+    for (setting const& s :
+         {setting{0, 80, 2}, setting{0, 70, 2}, setting{0, 55, 2}, setting{0.5, 80, 1}, setting{0.5, 70, 2},
+          setting{0.5, 55, 2}, setting{1, 80, 1}, setting{1, 70, 1}, setting{1, 55, 2}}) {
+        CAPTURE(s.fairness);
+        CAPTURE(s.newcomer);
+        agent_script<serpt> script{serpt{{.prior_weight = 0, .fairness = s.fairness}}};
+        script.start(1);
+        for (std::uint32_t const takes : {90U, 100U, s.newcomer}) { // a function for each length
+            script.arrives(0, takes);
+            script.after(takes * 1ms).exits(0, takes * 1ms);
+        }
+        script.after(1s).arrives(0, 90);
+        script.arrives(1, 100);
+        script.after(80ms).arrives(2, s.newcomer); // 0 and 1 would have had 40 ms each
+        CHECK(script.after(10ms).exits(0, 90ms).starts_with("set_policy " + std::to_string(s.next) + " fifo"));
+    }
+}
+
+TEST_CASE("serpt: a long task has no turn for having slept while short ones came") {
+    agent_script<serpt> script{serpt{{.fairness = 1, .ageing_bound = unlimited}}};
+    script.start(1);
+    for (int i = 0; i < 100; ++i) {
+        script.after(1ms).arrives(0, 0);
+        script.after(10ms).exits(0, 10ms);
+        script.after(1ms).arrives(0, 1);
+        script.after(1s).exits(0, 1s);
+    }
+    script.at(1000s).arrives(1, 1);
+    script.after(1ms).blocks(1, 1ms);
+    script.arrives(2, 0);
+    for (std::uint32_t next = 3; next < 1000; ++next) {
+        script.after(10ms).arrives(next, 0);
+        script.exits(next - 1, 10ms);
+    }
+    CHECK(script.after(1ms).wakes(1, 1ms).find("set_policy 1 fifo") == std::string::npos);
 }
 
 TEST_CASE("serpt: a blocked task gives up its seat and takes one again when it wakes") {
@@ -218,6 +264,8 @@ TEST_CASE("serpt: bad parameters are refused with the field's name") {
     CHECK(validate(serpt_config{.rt_priority = 0}).error().message == "serpt: rt_priority must be 1 to 99");
     CHECK(validate(serpt_config{.memory = 0}).has_error());
     CHECK(validate(serpt_config{.ageing_turn = 0ms}).has_error());
+    CHECK(validate(serpt_config{.fairness = 1.1}).error().message == "serpt: fairness must be 0 to 1");
+    CHECK(validate(serpt_config{.fairness = std::numeric_limits<double>::quiet_NaN()}).has_error());
 }
 
 TEST_CASE("serpt: conforms to the concept's rules") {

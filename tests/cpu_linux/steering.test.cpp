@@ -164,6 +164,42 @@ TEST_CASE("steering: who is on its way out keeps real time, for others may wait 
     CHECK(steered.counts().requests == 1);
 }
 
+/// Has tasks of function 1 in real time, and the others as they are.
+struct urgent_if_one : cpu::hands_off {
+    using cpu::hands_off::handle;
+    void handle(cpu::task_arrived const& e, time_point, cpu::command_sink& out) noexcept {
+        if (e.function == function_id{1}) {
+            out.append(cpu::set_policy{e.task, cpu::sched_policy::fifo, 30});
+        }
+    }
+};
+
+TEST_CASE("steering: who begins to exit without real time is given it, where others have it") {
+    if (!test::real_time_is_allowed()) {
+        HPCSCHED_SKIP(test::no_real_time);
+    }
+    auto steered = steering<urgent_if_one>::start(urgent_if_one{}, {.with_watchdog = false}).value();
+    if (steered.sensor_in_use() != cpu_linux::sensor::bpf) {
+        HPCSCHED_SKIP("BPF cannot be used here: exits are told of when they are over");
+    }
+    auto const requests_at_an_exit = [&steered] {
+        test::signpost go;
+        test::child const subject{[&go] { (void)go.await(); }};
+        (void)steered.admit(subject.get(), function_id{0}).value();
+        std::uint64_t const before = steered.counts().requests;
+        bool is_over = false;
+        go.raise();
+        steered.work_until(
+            cpu_linux::now() + 10s, [&](task_id, cpu_linux::live_record const&) { is_over = true; },
+            [&] { return is_over; });
+        return steered.counts().requests - before;
+    };
+    CHECK(requests_at_an_exit() == 0);
+    test::child const other{&test::idle_for_ever};
+    (void)steered.admit(other.get(), function_id{1}).value();
+    CHECK(requests_at_an_exit() == 1);
+}
+
 /// Has who arrives on CPU 0, and lets who wakes go where it likes.
 struct pinning : cpu::hands_off {
     using cpu::hands_off::handle;

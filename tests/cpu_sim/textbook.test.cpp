@@ -3,11 +3,13 @@
 #include <hpcsched/cpu/mlfq.hpp>
 #include <hpcsched/cpu/processor_sharing.hpp>
 #include <hpcsched/cpu/round_robin.hpp>
+#include <hpcsched/cpu/serpt.hpp>
 #include <hpcsched/cpu/srpt.hpp>
 #include <hpcsched/cpu_sim/machine.hpp>
 
 #include <doctest/doctest.h>
 
+#include "linux.hpp"
 #include "scenario.hpp"
 
 #include <algorithm>
@@ -152,6 +154,34 @@ TEST_CASE("textbook queues: on one CPU no policy has a lower mean than srpt") {
         CHECK(best <= mean_of(machine<cpu::round_robin>{hardware}));
         CHECK(best <= mean_of(machine<cpu::mlfq>{hardware}));
         CHECK(best <= mean_of(machine<cpu::processor_sharing>{hardware}));
+    }
+}
+
+// Friedman, Henderson, "Fairness and efficiency in web server protocols" (SIGMETRICS'03), theorem 1
+TEST_CASE("serpt: with fairness 1, on one CPU and knowing each function, nobody is done later than with equal shares") {
+    constexpr std::uint32_t functions = 8;
+    // At the lower edge of a bin: what is expected of a function is what it takes, however old a task is.
+    auto const service_of = [](std::uint32_t function) { return duration{std::int64_t{1} << (18U + function)}; };
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        auto jobs = random_jobs(seed, 2'000, 1, 0.9, 13ms); // twice the mean of the functions
+        for (workload::invocation& each : jobs) {
+            each.function = function_id{static_cast<std::uint32_t>(each.service.count() % functions)};
+            each.service = service_of(each.function.value);
+        }
+        cpu::serpt agent{{.prior_weight = 0, .fairness = 1, .ageing_bound = unlimited}};
+        cpu::command_buffer ignored;
+        agent.handle(cpu::started{1}, time_point{}, ignored);
+        for (std::uint32_t f = 0; f < functions; ++f) {
+            agent.handle(cpu::task_arrived{task_id{0, f}, function_id{f}, duration{0}}, time_point{}, ignored);
+            agent.handle(cpu::task_exited{task_id{0, f}, service_of(f)}, time_point{}, ignored);
+        }
+        auto const ours = run(linux_on(1), jobs, agent).first.turnarounds();
+        auto const fair = run(machine<cpu::processor_sharing>{machine_config::ideal(1)}, jobs).first.turnarounds();
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            CHECK(ours[i] <= fair[i] + 10us);
+        }
+        auto const total = [](auto const& all) { return std::accumulate(all.begin(), all.end(), duration{}); };
+        CHECK(total(ours) < total(fair) * 8 / 10);
     }
 }
 

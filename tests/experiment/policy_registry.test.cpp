@@ -67,9 +67,10 @@ TEST_CASE("policy_registry: every shipped policy finishes every task of a busy m
 TEST_CASE("policy_registry: the names that papers and tables use are there") {
     policy_registry const registry = shipped_policies();
     for (char const* const name :
-         {"eevdf",   "cfs",   "sfs",       "sfs-repo",    "sfs-cfs",     "sfs-ranks", "alps",  "alps-repo",
-          "fifo-rt", "rr-rt", "alps-nice", "alps-linear", "alps-forest", "alps-ewma", "serpt", "hybrid",
-          "srpt",    "psjf",  "sjf",       "fcfs",        "rr",          "ps",        "mlfq"}) {
+         {"eevdf",     "cfs",        "sfs",        "sfs-repo",  "sfs-cfs",     "sfs-ranks",   "alps",
+          "alps-repo", "fifo-rt",    "rr-rt",      "alps-nice", "alps-linear", "alps-forest", "alps-ewma",
+          "serpt",     "serpt-mean", "serpt-fair", "hybrid",    "srpt",        "psjf",        "sjf",
+          "fcfs",      "rr",         "ps",         "mlfq"}) {
         CAPTURE(name);
         CHECK(registry.find(name) != nullptr);
     }

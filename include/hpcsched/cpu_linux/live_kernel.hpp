@@ -62,9 +62,16 @@ struct live_run {
     run_end end = run_end::preempted;
 };
 
+/// A task has begun to exit, without real time. Its `live_exit` comes when it has left its CPU for the last time.
+/// Agents are not told, and `polling` does not see it; before Linux 6.16 it comes when the process has let go of its
+/// memory.
+struct live_leaving {
+    task_id task{};
+};
+
 /// What the kernel has to tell, in the words of an agent; and, where it was asked for, who ran where.
-using live_event =
-    std::variant<cpu::task_blocked, cpu::task_woke, live_exit, cpu::timer_fired, cpu::cpu_timer_fired, live_run>;
+using live_event = std::variant<cpu::task_blocked, cpu::task_woke, live_exit, cpu::timer_fired, cpu::cpu_timer_fired,
+                                live_run, live_leaving>;
 
 struct timed_event {
     time_point at{}; ///< never decreases

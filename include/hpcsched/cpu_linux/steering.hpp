@@ -14,6 +14,7 @@
 #include <hpcsched/cpu_linux/urgent_thread.hpp>
 #include <hpcsched/cpu_linux/watchdog.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -96,7 +97,8 @@ class steering {
         : agent_{std::move(other.agent_)}, backend_{std::move(other.backend_)}, kernel_{std::move(other.kernel_)},
           guard_{std::move(other.guard_)}, urgency_{std::move(other.urgency_)}, tasks_{std::move(other.tasks_)},
           changed_{std::move(other.changed_)}, counts_{other.counts_}, last_{other.last_},
-          guard_seen_{other.guard_seen_}, is_on_{std::exchange(other.is_on_, false)} {}
+          guard_seen_{other.guard_seen_}, most_urgent_{other.most_urgent_}, is_on_{std::exchange(other.is_on_, false)} {
+    }
     steering& operator=(steering&&) = delete;
 
     ~steering() { stop(); }
@@ -205,6 +207,7 @@ class steering {
         scheduling wanted{};
         scheduling given{};
         bool has_changed = false;
+        bool is_leaving = false;                 ///< and was seen off
         std::optional<cpu::cpu_mask> own_cpus{}; ///< that it had, while the agent has it on others
     };
 
@@ -247,6 +250,8 @@ class steering {
             if constexpr (std::invocable<Observer&, live_run const&, time_point>) {
                 observer(event, at);
             }
+        } else if constexpr (std::is_same_v<Event, live_leaving>) {
+            see_off(event.task);
         } else {
             tell(event, at);
         }
@@ -364,8 +369,9 @@ class steering {
         if (task.wanted == task.given) {
             return;
         }
-        if (is_real_time(task.given) && !is_real_time(task.wanted) && is_exiting(task.process.id)) {
-            task.wanted = task.given; // it may hold locks that others wait for, and needs a CPU for a moment only
+        if (task.is_leaving ||
+            (is_real_time(task.given) && !is_real_time(task.wanted) && is_exiting(task.process.id))) {
+            task.wanted = task.given; // as in `see_off`
             return;
         }
         bool const is_default = task.wanted == scheduling{};
@@ -376,12 +382,26 @@ class steering {
         count(came);
         if (came == outcome::done) {
             task.given = task.wanted;
+            most_urgent_ = std::max(most_urgent_, is_real_time(task.given) ? task.given.rt_priority : 0);
         } else {
             task.wanted = task.given;
         }
         if (!class_backend<Backend> && guard_ && is_default && !task.own_cpus && came != outcome::not_allowed) {
             guard_->strike(id.index);
         }
+    }
+
+    /// Who exits takes locks of the kernel that others wait for with real-time priority, which those locks do not
+    /// inherit. It needs a CPU for a moment only, and where real time has them all it would get none to let go.
+    void see_off(task_id id) {
+        entry* const task = tasks_.find(id);
+        if (class_backend<Backend> || task == nullptr || most_urgent_ == 0) {
+            return;
+        }
+        task->wanted.policy = cpu::sched_policy::fifo;
+        task->wanted.rt_priority = std::min(most_urgent_ + 1, cpu::rt_priority_max);
+        bring_about(id, *task);
+        task->is_leaving = true;
     }
 
     /// Leaves a task with what it had before it was steered.
@@ -419,6 +439,7 @@ class steering {
     steering_counts counts_;
     time_point last_{};
     time_point guard_seen_{};
+    int most_urgent_ = 0; ///< the highest real-time priority that was given; 0: none
     bool is_on_ = true;
 };
 

@@ -35,7 +35,7 @@ struct known_policy {
 };
 
 constexpr std::array<known_policy, 11> known_policies{{
-    {"serpt", 0, "hpcsched’s own: shortest expected remaining time, learned per function, with a bound on ageing"},
+    {"serpt", 0, "hpcsched’s own: shortest expected remaining time, learned per function, tempered by fairness"},
     {"sfs", 1, "SFS (SC’22): a FIFO slice that follows the arrival rate, then the kernel’s fair class"},
     {"alps", 2, "ALPS (ATC’24): learns ranks and slices per function from replays of SRPT"},
     {"hybrid", 3, "half of the CPUs run FIFO, what takes too long moves to the other half under the fair class"},
