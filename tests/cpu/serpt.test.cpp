@@ -25,6 +25,16 @@ service_time_posterior learned(std::initializer_list<duration> services) {
     return p;
 }
 
+/// Function 0 takes 10 ms, function 1 a second.
+void teach_10ms_and_1s(agent_script<serpt>& script) {
+    for (int i = 0; i < 20; ++i) {
+        script.after(1ms).arrives(0, 0);
+        script.after(10ms).exits(0, 10ms);
+        script.after(1ms).arrives(0, 1);
+        script.after(1s).exits(0, 1s);
+    }
+}
+
 } // namespace
 
 // --- the posterior -------------------------------------------------------------------------------------------------
@@ -120,12 +130,7 @@ TEST_CASE("serpt: a task sits down as SCHED_FIFO where a seat is free, and waits
 TEST_CASE("serpt: a task of a short function takes the seat of one of a long function, newcomer first") {
     agent_script<serpt> script;
     script.start(1);
-    for (int i = 0; i < 20; ++i) { // function 0: 10 ms, function 1: 1 s
-        script.after(1ms).arrives(0, 0);
-        script.after(10ms).exits(0, 10ms);
-        script.after(1ms).arrives(0, 1);
-        script.after(1s).exits(0, 1s);
-    }
+    teach_10ms_and_1s(script);
     script.after(1ms).arrives(1, 1);
     std::string const answer = script.after(1ms).arrives(2, 0);
     auto const promoted = answer.find("set_policy 2 fifo 50");
@@ -195,12 +200,7 @@ TEST_CASE("serpt: the fairer, the shorter a newcomer must be to go before one th
 TEST_CASE("serpt: a long task has no turn for having slept while short ones came") {
     agent_script<serpt> script{serpt{{.fairness = 1, .ageing_bound = unlimited}}};
     script.start(1);
-    for (int i = 0; i < 100; ++i) {
-        script.after(1ms).arrives(0, 0);
-        script.after(10ms).exits(0, 10ms);
-        script.after(1ms).arrives(0, 1);
-        script.after(1s).exits(0, 1s);
-    }
+    teach_10ms_and_1s(script);
     script.at(1000s).arrives(1, 1);
     script.after(1ms).blocks(1, 1ms);
     script.arrives(2, 0);
@@ -246,12 +246,7 @@ TEST_CASE("serpt: a task that waited for half of the bound gets a turn, which no
     config.ageing_turn = 10ms;
     agent_script<serpt> script{serpt{config}};
     script.start(1);
-    for (int i = 0; i < 20; ++i) {
-        script.after(1ms).arrives(0, 0);
-        script.after(10ms).exits(0, 10ms);
-        script.after(1ms).arrives(0, 1);
-        script.after(1s).exits(0, 1s);
-    }
+    teach_10ms_and_1s(script);
     script.at(100s).arrives(1, 0);
     CHECK(script.at(100s).arrives(2, 1) == "arm_timer 0 at 101s");
     CHECK(script.at(101s).timer(0).starts_with("set_policy 2 fifo 50; arm_cpu_timer 2 at 10ms"));
