@@ -6,7 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
 #include <skip.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <fstream>
@@ -49,6 +52,24 @@ TEST_CASE("machine use: the group of a run weighs as much as one thread on each 
     std::uint32_t weight = 0;
     file >> weight;
     CHECK(weight == (is_v1 ? 1024 : 100) * facts.cpu_count);
+}
+
+TEST_CASE("machine use: a run has a group of its own right after another run") {
+    {
+        own_group const before;
+        if (before.folder().empty()) {
+            HPCSCHED_SKIP("no control group can be made here");
+        }
+        pid_t const process = fork();
+        if (process == 0) {
+            pause();
+        }
+        std::ofstream{before.folder() + "/cgroup.procs"} << process << std::flush;
+        kill(process, SIGKILL);
+        REQUIRE(waitpid(process, nullptr, 0) == process);
+    }
+    own_group const after;
+    CHECK_FALSE(after.folder().empty());
 }
 
 } // namespace
