@@ -170,16 +170,21 @@ backend_choice choose_backend(std::string const& wanted, cpu_linux::attachment_c
         return {.name = wanted};
     }
     cpu_linux::ability const there = real_time_for(config);
+    cpu_linux::kernel_facts facts = cpu_linux::probe_kernel();
     if (!wanted.empty()) {
         return {.name = wanted,
-                .remark = there.works ? "" : there.why_not + "; cgroup_weights works without real time"};
+                .remark = there.works ? facts.real_time_unhindered.why_not
+                                      : there.why_not + "; cgroup_weights works without real time"};
     }
-    cpu_linux::kernel_facts facts = cpu_linux::probe_kernel();
     bool const in_groups = facts.real_time.works && !there.works;
     if (in_groups) {
         facts.real_time = there;
     }
-    return {.name = best_backend(facts, in_groups), .remark = in_groups ? there.why_not : ""};
+    std::string const best = best_backend(facts, in_groups);
+    return {.name = best,
+            .remark = in_groups           ? there.why_not
+                      : best == real_time ? facts.real_time_unhindered.why_not
+                                          : std::string{}};
 }
 
 result<std::unique_ptr<attached>> attach(std::string const& policy, std::string const& by,

@@ -159,6 +159,9 @@ exit_code run(arguments const& given, experiment::policy_registry registry) {
                                                 std::to_string(facts.cpu_count) + " CPUs of this machine"};
         }
     }
+    if (!facts.real_time_unhindered.works) {
+        std::cerr << "hpcsched run: " << facts.real_time_unhindered.why_not << '\n';
+    }
     experiment_linux::live_options options;
     if (given.has("--disturbed")) {
         options.disturbed_above =

@@ -4,6 +4,7 @@
 
 #include "bpf_watch.hpp"
 #include "cgroup.hpp"
+#include "memory_monitor.hpp"
 #include "overflow_timer.hpp"
 #include "small_file.hpp"
 #include <sched.h>
@@ -147,6 +148,7 @@ kernel_facts probe_kernel() {
         detail::overflow_timer{child.get(), std::chrono::seconds{1}}.is_open(),
         "perf_event_open is refused: run as root, or with CAP_PERFMON, or sysctl kernel.perf_event_paranoid=2");
     facts.sched_ext = look_for_sched_ext(facts.bpf_sensor);
+    facts.real_time_unhindered = detail::look_for_memory_monitor();
     return facts;
 }
 
@@ -197,6 +199,7 @@ std::string to_text(kernel_facts const& facts) {
     row("BPF sensor", facts.bpf_sensor);
     row("perf CPU clock", facts.cpu_clock_overflow);
     row("sched_ext", facts.sched_ext);
+    row("no lock held long", facts.real_time_unhindered);
     out << "\nBackends, the best first\n";
     for (backend_row const& each : backend_table(facts)) {
         out << "  " << std::left << std::setw(20) << each.name << (each.works ? "yes  " : "no   ") << each.remark

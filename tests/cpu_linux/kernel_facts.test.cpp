@@ -27,7 +27,7 @@ TEST_CASE("kernel facts: what does not work is told with its reason, what works 
     CHECK(facts.tick >= std::chrono::milliseconds{1});
     CHECK(facts.tick <= std::chrono::milliseconds{10});
     for (auto const& each : {facts.real_time, facts.raise_nice, facts.custom_slice, facts.fair_across_sessions,
-                             facts.bpf_sensor, facts.cpu_clock_overflow, facts.sched_ext}) {
+                             facts.bpf_sensor, facts.cpu_clock_overflow, facts.sched_ext, facts.real_time_unhindered}) {
         CHECK(each.works == each.why_not.empty());
     }
 }

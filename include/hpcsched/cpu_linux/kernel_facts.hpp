@@ -33,6 +33,7 @@ struct kernel_facts {
     ability bpf_sensor{};           ///< sleeps, wake-ups and exits told by BPF
     ability cpu_clock_overflow{};   ///< the end of a slice told by perf, in 0.2 ms
     ability sched_ext{};            ///< a scheduling class made of BPF
+    ability real_time_unhindered{}; ///< no normal thread of the kernel that may hold locks for long (DAMON's)
 };
 
 /// Tries everything that `kernel_facts` names, on this process or on a child made for it, and leaves no trace.
