@@ -31,7 +31,7 @@ result<void> realtime_bands::check(kernel_facts const& facts) {
     return {};
 }
 
-outcome realtime_bands::apply(process_id process, scheduling const& wanted) noexcept {
+outcome realtime_bands::apply(steered_process const& process, scheduling const& wanted) noexcept {
     return set_scheduling(process, wanted);
 }
 
@@ -39,7 +39,7 @@ result<void> nice_and_slice::check(kernel_facts const&) {
     return {}; // always to be had, with more or less effect
 }
 
-outcome nice_and_slice::apply(process_id process, scheduling const& wanted) noexcept {
+outcome nice_and_slice::apply(steered_process const& process, scheduling const& wanted) noexcept {
     outcome const came = set_scheduling(process, in_the_fair_class(wanted));
     if (came != outcome::not_allowed) {
         return came;

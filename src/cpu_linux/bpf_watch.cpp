@@ -2,12 +2,15 @@
 #include "bpf_watch.hpp"
 
 #include "bpf_objects.hpp"
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -23,6 +26,16 @@ template <class T>
 template <class T>
 void set(T& shared, std::type_identity_t<T> value) noexcept {
     std::atomic_ref{shared}.store(value, std::memory_order_release);
+}
+
+bool is_linux_since(int major, int minor) noexcept {
+    utsname name{};
+    uname(&name);
+    std::string_view const release = name.release; // "6.18.44-.."
+    int found_major = 0, found_minor = 0;
+    auto const dot = std::from_chars(release.data(), release.data() + release.size(), found_major).ptr;
+    std::from_chars(std::min(dot + 1, release.data() + release.size()), release.data() + release.size(), found_minor);
+    return std::pair{found_major, found_minor} >= std::pair{major, minor};
 }
 
 } // namespace
@@ -41,7 +54,7 @@ result<bpf_watch> bpf_watch::load(bool tells_runs) {
 
 bpf_watch::bpf_watch(bpf_module loaded, watched_process* slots, bool tells_runs) noexcept
     : module_{std::move(loaded)}, processes_{module_.map_named("processes")}, threads_{module_.map_named("threads")},
-      slots_{slots}, tells_runs_{tells_runs} {}
+      slots_{slots}, tells_runs_{tells_runs}, tells_exits_early_{is_linux_since(6, 16)} {}
 
 result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat, std::uint32_t slot,
                                    std::uint32_t generation) {
@@ -51,6 +64,7 @@ result<watch_begin> bpf_watch::add(process_id process, process_stat const& stat,
     watched_process entry{};
     entry.generation = generation;
     entry.tells_runs = tells_runs_ ? 1 : 0;
+    entry.is_exiting = stat.is_exiting && stat.threads <= 1 ? 1 : 0;
     std::uint64_t before = 0;
     // A thread that sleeps now counts as such: else the process would never be seen to fall asleep. One that changes
     // between this look and the entry is put right by its next sleep and wake-up.
@@ -125,6 +139,10 @@ watch_counts bpf_watch::counts(std::uint32_t slot) const noexcept {
 
 std::uint64_t bpf_watch::thread_count(std::uint32_t slot) const noexcept {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(look(slots_[slot].threads), 0));
+}
+
+bool bpf_watch::is_exiting(std::uint32_t slot) const noexcept {
+    return look(slots_[slot].is_exiting) != 0;
 }
 
 bool bpf_watch::has_exited(std::uint32_t slot) const noexcept {

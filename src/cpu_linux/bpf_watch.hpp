@@ -71,7 +71,13 @@ class bpf_watch {
     [[nodiscard]] watch_time ran(std::uint32_t slot) const noexcept;
     [[nodiscard]] watch_counts counts(std::uint32_t slot) const noexcept;
     [[nodiscard]] std::uint64_t thread_count(std::uint32_t slot) const noexcept;
+    /// Whether its last thread has begun to exit, with the memory of the process still to be given up.
+    /// \pre tells_exits_early()
+    [[nodiscard]] bool is_exiting(std::uint32_t slot) const noexcept;
     [[nodiscard]] bool has_exited(std::uint32_t slot) const noexcept;
+
+    /// Whether this kernel tells of an exit before the process gives up its memory, as Linux does since 6.16.
+    [[nodiscard]] bool tells_exits_early() const noexcept { return tells_exits_early_; }
 
     /// Events that found the ring buffer full.
     [[nodiscard]] std::uint64_t dropped_count() const noexcept { return module_.dropped_count(); }
@@ -84,6 +90,7 @@ class bpf_watch {
     int threads_;
     watched_process* slots_; ///< the program writes to them, at any time
     bool tells_runs_;
+    bool tells_exits_early_;
 };
 
 } // namespace hpcsched::cpu_linux::detail

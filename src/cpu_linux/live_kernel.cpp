@@ -235,6 +235,20 @@ class live_kernel::state {
         return t == nullptr ? std::nullopt : std::optional{process_key{t->process, t->started}};
     }
 
+    [[nodiscard]] bool is_exiting(task_id id) const noexcept {
+        task const* const t = find(id);
+        if (t == nullptr) {
+            return true;
+        }
+        return bpf_ && bpf_->tells_exits_early() ? bpf_->is_exiting(id.index) : cpu_linux::is_exiting(t->process);
+    }
+
+    [[nodiscard]] std::optional<steered_process> steered(task_id id) const noexcept {
+        task const* const t = find(id);
+        return t == nullptr ? std::nullopt
+                            : std::optional{steered_process{t->process, bpf_ && bpf_->thread_count(id.index) == 1}};
+    }
+
     detail::agent_timers timers_; ///< the agent's
     std::optional<detail::bpf_watch> bpf_;
     file_descriptor ready_;
@@ -717,6 +731,12 @@ std::optional<duration> live_kernel::cpu_time(task_id task) const {
 }
 std::optional<process_key> live_kernel::process_of(task_id task) const noexcept {
     return state_->process_of(task);
+}
+bool live_kernel::is_exiting(task_id task) const noexcept {
+    return state_->is_exiting(task);
+}
+std::optional<steered_process> live_kernel::steered(task_id task) const noexcept {
+    return state_->steered(task);
 }
 std::size_t live_kernel::task_count() const noexcept {
     return state_->alive_;

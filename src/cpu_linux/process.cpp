@@ -71,13 +71,14 @@ outcome set_one(process_id thread, sched_attr attr) noexcept {
 
 /// Calls `one(thread)` for every thread of a process and says what came of it: done if one of them was done.
 template <class One>
-outcome for_all_threads(process_id process, One&& one) noexcept {
-    outcome const first = one(process);
-    if (first == outcome::not_allowed || first == outcome::not_possible || detail::thread_count(process) < 2) {
+outcome for_all_threads(steered_process const& process, One&& one) noexcept {
+    outcome const first = one(process.id);
+    if (first == outcome::not_allowed || first == outcome::not_possible || process.has_one_thread ||
+        detail::thread_count(process.id) < 2) {
         return first;
     }
     bool any = first == outcome::done;
-    detail::for_each_thread(process, [&](process_id thread) { any = one(thread) == outcome::done || any; });
+    detail::for_each_thread(process.id, [&](process_id thread) { any = one(thread) == outcome::done || any; });
     return any ? outcome::done : first;
 }
 
@@ -103,7 +104,7 @@ time_point now() noexcept {
     return time_point{to_duration(t)};
 }
 
-outcome set_scheduling(process_id process, scheduling const& wanted) noexcept {
+outcome set_scheduling(steered_process const& process, scheduling const& wanted) noexcept {
     sched_attr const attr = to_kernel(wanted);
     return for_all_threads(process, [&](process_id thread) { return set_one(thread, attr); });
 }

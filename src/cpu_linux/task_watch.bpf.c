@@ -254,7 +254,11 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
     __u32 slot = 0;
     struct watched_process* p = watched(task->tgid, &slot);
-    if (p != 0 && task->prio >= first_fair_prio && task->signal->live.counter == 0) {
+    if (p == 0 || task->signal->live.counter != 0) {
+        return 0;
+    }
+    p->is_exiting = 1;
+    if (task->prio >= first_fair_prio) {
         tell(p, slot, watch_leaves, bpf_ktime_get_ns());
     }
     return 0;

@@ -20,6 +20,7 @@ struct watched_process {
     __u32 is_resting;  /* the loader's: its sleeping and waking are not told */
     __u32 tells_runs;  /* the loader's: each time of a thread on a CPU is told when it ends */
     __u32 has_moved;   /* it was seen to come to a CPU or to leave one */
+    __u32 is_exiting;  /* the last thread has begun to exit */
     __u32 has_exited;  /* the last thread left its CPU for good */
     __u32 had_threads; /* all that it ever had */
     __u32 switches;    /* times a thread left its CPU, its last time not counted */

@@ -212,6 +212,46 @@ TEST_CASE("live kernel: with BPF, a process of several threads sleeps when the l
     CHECK(last<cpu::task_blocked>(events).task == task);
 }
 
+TEST_CASE("live kernel: a process that lives is not exiting, one that nobody has waited for yet is") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost go;
+        test::child const subject{[&go] { (void)go.await(); }};
+        task_id const task = kernel.admit(subject.get()).value();
+        CHECK_FALSE(kernel.is_exiting(task));
+        go.raise();
+        siginfo_t end{};
+        REQUIRE(waitid(P_PID, static_cast<id_t>(subject.get()), &end, WEXITED | WNOWAIT) == 0);
+        CHECK(kernel.is_exiting(task));
+        (void)events_until(kernel, &is<cpu_linux::live_exit>);
+        CHECK(kernel.is_exiting(task)); // it is gone
+    }
+}
+
+TEST_CASE("live kernel: with BPF it is known without asking whether a process has one thread") {
+    for (sensor const from : sensors()) {
+        live_kernel kernel = opened(from);
+        test::signpost go;
+        test::signpost begun;
+        test::child const subject{[&] {
+            (void)go.await();
+            std::thread const second{[&begun] {
+                begun.raise();
+                test::idle_for_ever();
+            }};
+            test::idle_for_ever();
+        }};
+        task_id const task = kernel.admit(subject.get()).value();
+        CHECK(kernel.steered(task)->id == subject.get());
+        CHECK(kernel.steered(task)->has_one_thread == (from == sensor::bpf));
+        go.raise();
+        (void)begun.await();
+        CHECK_FALSE(kernel.steered(task)->has_one_thread);
+        kernel.dismiss(task);
+        CHECK_FALSE(kernel.steered(task).has_value());
+    }
+}
+
 TEST_CASE("live kernel: a host that waits for the descriptor with poll(2) hears of everything, CPU timers included") {
     for (sensor const from : sensors()) {
         live_kernel kernel = opened(from);

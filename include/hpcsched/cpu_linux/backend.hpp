@@ -20,7 +20,7 @@ struct kernel_facts;
 
 /// How an agent's wishes reach a kernel.
 ///
-/// For a backend `b`, a process and what is wanted for it:
+/// For a backend `b`, a `steered_process` or just its id, and what is wanted for it:
 ///
 /// | expression           | effect                                                              |
 /// |----------------------|---------------------------------------------------------------------|
@@ -32,7 +32,7 @@ struct kernel_facts;
 /// it leaves out, and says so in its comment. 3. `apply` neither blocks nor forks.
 template <class B>
 concept kernel_backend =
-    std::movable<B> && requires(B& b, process_id p, scheduling const& wanted, kernel_facts const& facts) {
+    std::movable<B> && requires(B& b, steered_process p, scheduling const& wanted, kernel_facts const& facts) {
         { B::name } -> std::convertible_to<std::string_view>;
         { B::check(facts) } -> std::same_as<result<void>>;
         { b.apply(p, wanted) } noexcept -> std::same_as<outcome>;
@@ -76,7 +76,7 @@ class realtime_bands {
   public:
     static constexpr std::string_view name = "realtime_bands";
     [[nodiscard]] static result<void> check(kernel_facts const& facts);
-    [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
+    [[nodiscard]] outcome apply(steered_process const& process, scheduling const& wanted) noexcept;
 };
 
 /// The fair class only: real-time tasks become nice -20, the others keep their nice and their slice. Ranks are left
@@ -88,7 +88,7 @@ class nice_and_slice {
   public:
     static constexpr std::string_view name = "nice_and_slice";
     [[nodiscard]] static result<void> check(kernel_facts const& facts);
-    [[nodiscard]] outcome apply(process_id process, scheduling const& wanted) noexcept;
+    [[nodiscard]] outcome apply(steered_process const& process, scheduling const& wanted) noexcept;
 };
 
 /// The weight of the control group that a process lives in: `cpu.shares` (version 1) or `cpu.weight` (version 2).

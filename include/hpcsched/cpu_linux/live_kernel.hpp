@@ -134,6 +134,13 @@ class live_kernel {
     /// The process of a task; nothing where it is gone.
     [[nodiscard]] std::optional<process_key> process_of(task_id task) const noexcept;
 
+    /// Whether the process of a task has begun to exit, or is gone. Asks /proc only where BPF does not tell in time:
+    /// under `polling`, and before Linux 6.16.
+    [[nodiscard]] bool is_exiting(task_id task) const noexcept;
+
+    /// The process of a task, and whether it is known, without asking, to have one thread; nothing where it is gone.
+    [[nodiscard]] std::optional<steered_process> steered(task_id task) const noexcept;
+
     /// Tasks watched now, those at rest included.
     [[nodiscard]] std::size_t task_count() const noexcept;
 

@@ -45,6 +45,16 @@ struct scheduling {
     friend bool operator==(scheduling const&, scheduling const&) = default;
 };
 
+/// A process of which more may be known, so that the kernel need not be asked.
+struct steered_process {
+    process_id id = 0;
+    bool has_one_thread = false; ///< false: it may have more
+
+    steered_process(process_id process, bool one_thread = false) noexcept // NOLINT(*-explicit-*): it is one
+        : id{process}, has_one_thread{one_thread} {}
+    operator process_id() const noexcept { return id; } // NOLINT(*-explicit-*)
+};
+
 /// A small file, such as the kernel's are, and what is to be in it.
 struct file_content {
     std::string path{};
@@ -63,8 +73,8 @@ enum class outcome : std::uint8_t {
 ///
 /// Threads and children made later start in the default (SCHED_RESET_ON_FORK) where the request is for more than the
 /// default; a slice or a lower nice they inherit, as ever.
-/// \complexity one system call for each thread, and two to see whether there are several; about 1.5 us for one
-[[nodiscard]] outcome set_scheduling(process_id process, scheduling const& wanted) noexcept;
+/// \complexity one system call for each thread, and one to see whether there are several, where that is not known
+[[nodiscard]] outcome set_scheduling(steered_process const& process, scheduling const& wanted) noexcept;
 
 /// What the first thread of `process` has now, but for its slice: a kernel does not tell one's own from its default.
 /// \error the process is gone

@@ -369,8 +369,9 @@ class steering {
         if (task.wanted == task.given) {
             return;
         }
-        if (task.is_leaving ||
-            (is_real_time(task.given) && !is_real_time(task.wanted) && is_exiting(task.process.id))) {
+        auto const process = kernel_.steered(id);
+        if (!process || task.is_leaving ||
+            (is_real_time(task.given) && !is_real_time(task.wanted) && kernel_.is_exiting(id))) {
             task.wanted = task.given; // as in `see_off`
             return;
         }
@@ -378,7 +379,7 @@ class steering {
         if (guard_ && !is_default) {
             guard_->note(id.index, task.process, task.original);
         }
-        outcome const came = backend_.apply(task.process.id, is_default ? task.original : task.wanted);
+        outcome const came = backend_.apply(*process, is_default ? task.original : task.wanted);
         count(came);
         if (came == outcome::done) {
             task.given = task.wanted;
