@@ -130,7 +130,8 @@ TEST_CASE("run: functions that are commands are measured once, and each invocati
     }
     CHECK(first.status == 0);
     CHECK(first.err.find("hpcsched run: measuring 'count' ... ") != std::string::npos);
-    CHECK(first.out.find("commands, 2 cores, load 0.5: 20 invocations") != std::string::npos);
+    CHECK(first.out.find("commands, ") != std::string::npos); // then the CPUs that this machine has
+    CHECK(first.out.find(", load 0.5: 20 invocations") != std::string::npos);
     CHECK(first.out.find("\n  eevdf-live ") != std::string::npos);
     finished_program const second = hpcsched.hpcsched(words);
     CHECK(second.status == 0);
