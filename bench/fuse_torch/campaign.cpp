@@ -13,6 +13,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ struct campaign {
     double confidence = 0.9;
     sample_counts counts{};
     std::filesystem::path folder = "fusion-campaign";
+    std::vector<std::string> known{};
     bool only_table = false;
 
     [[nodiscard]] std::filesystem::path journal() const { return folder / "cells.jsonl"; }
@@ -69,6 +71,8 @@ campaign parse(int argument_count, char** argument_values) {
     app.add_option("--confirmation", c.counts.confirmation, "samples that must confirm (2000)");
     app.add_option("--test", c.counts.test, "samples that are looked at once (4000)");
     app.add_option("--folder", c.folder, "for networks and cells; the same command goes on there (fusion-campaign)");
+    app.add_option("--known", c.known, "cells finished elsewhere, such as bench/fuse_torch/cells.jsonl, which count")
+        ->check(CLI::ExistingFile);
     app.add_flag("--table", c.only_table, "print what is done, and end");
     try {
         app.parse(argument_count, argument_values);
@@ -91,7 +95,10 @@ benchmark_spec const& spec_of(std::string const& name, campaign_scale scale) {
 
 /// The cells that are asked for, those done filled in; the others are run.
 std::vector<cell> run_cells(campaign const& c) {
-    std::vector<cell> const done = read_cells(c.journal());
+    std::vector<cell> done = read_cells(c.journal());
+    for (std::string const& file : c.known) {
+        std::ranges::move(read_cells(file), std::back_inserter(done));
+    }
     std::vector<cell> cells;
     for (std::string const& name : c.benchmarks) {
         benchmark_spec const& spec = spec_of(name, c.scale);

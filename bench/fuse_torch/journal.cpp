@@ -154,6 +154,24 @@ void print_cell(std::ostream& out, cell const& c) {
     out << (o.found || c.method == "separate" ? "" : "  nothing found") << '\n';
 }
 
+/// Of benchmarks that ran with several seeds: the geometric mean of each method, the least and the most.
+void print_seeds(std::ostream& out, std::vector<cell> const& cells) {
+    std::map<std::string, std::map<std::string, std::vector<double>>> times;
+    for (cell const& c : cells) {
+        times[c.benchmark][c.method].push_back(speed_up(c.outcome));
+    }
+    for (auto const& [benchmark, methods] : times) {
+        for (auto const& [method, values] : methods) {
+            if (values.size() > 1) {
+                auto const [least, most] = std::ranges::minmax(values);
+                out << std::left << std::setw(4) << benchmark << std::setw(11) << method << std::right << std::fixed
+                    << std::setprecision(2) << geometric_mean(values) << "x of " << values.size() << " seeds, " << least
+                    << " to " << most << '\n';
+            }
+        }
+    }
+}
+
 /// This library's search beside the best of GMorph's three, from the same seed with the same budget.
 void print_goals(std::ostream& out, std::vector<cell> const& cells) {
     std::map<std::pair<std::string, std::uint64_t>, std::vector<cell const*>> groups;
@@ -234,6 +252,7 @@ void print_table(std::ostream& out, std::vector<cell> const& cells, double toler
         within[c.method] += test_drop(c.outcome) <= tolerated_drop ? 1U : 0U;
     }
     out << '\n';
+    print_seeds(out, cells);
     for (std::string const& method : all_methods()) {
         if (auto const found = speed_ups.find(method); found != speed_ups.end()) {
             out << std::left << std::setw(11) << method << std::right << std::fixed << std::setprecision(2)
