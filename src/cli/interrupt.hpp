@@ -6,8 +6,9 @@
 
 namespace hpcsched::cli {
 
-/// From now on the first SIGINT or SIGTERM sets the flag returned, and the second ends the program at once with the
-/// exit code of an interruption.
+/// From now on the first SIGINT or SIGTERM sets the flag returned, and one that comes more than half a second after it
+/// ends the program at once with the exit code of an interruption. What comes sooner is the same wish: `timeout` and
+/// what supervises programs as it does send each signal twice.
 [[nodiscard]] std::atomic<bool> const& catch_interrupts();
 
 } // namespace hpcsched::cli

@@ -50,6 +50,9 @@ result<tcp::endpoint> parse_address(std::string const& text) {
     return tcp::endpoint{address, port};
 }
 
+/// timeout(1) sends its signal to this process and then to its group. Within this time the two are one wish.
+constexpr duration one_wish = std::chrono::milliseconds{500};
+
 /// A worker that closes its standard input while it is written to is no reason to die. Pipes have no flag for that, so
 /// the signal is blocked in the thread that writes to them.
 class no_broken_pipe {
@@ -263,7 +266,11 @@ class server::state {
             if (failed) {
                 return;
             }
-            door_.is_draining ? loop_.stop() : drain();
+            if (!door_.is_draining) {
+                drain();
+            } else if (cpu_linux::now() - draining_since_ > one_wish) {
+                loop_.stop();
+            }
             await_signal();
         });
     }
@@ -284,6 +291,7 @@ class server::state {
         if (std::exchange(door_.is_draining, true)) {
             return;
         }
+        draining_since_ = cpu_linux::now();
         error_code ignored;
         acceptor_.close(ignored);
         for (auto const& [name, function] : door_.functions) {
@@ -360,6 +368,7 @@ class server::state {
     asio::posix::stream_descriptor steering_events_;
     std::vector<std::weak_ptr<detail::client_session>> sessions_; ///< some of them gone
     time_point since_ = cpu_linux::now();
+    time_point draining_since_{};
     bool is_full_ = false;
 };
 

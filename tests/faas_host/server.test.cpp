@@ -6,6 +6,7 @@
 
 #include "running_host.hpp"
 
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -164,6 +165,29 @@ TEST_CASE("server: workers run beside each other up to the limit, and one more w
     for (std::thread& each : clients) {
         each.join();
     }
+}
+
+TEST_CASE("server: a signal that is sent twice at once, as timeout does, lets what runs end") {
+    running_host const host{{command("sleep 0.3; cat")}};
+    http_client client{host.port()};
+    client.send_request("POST", running_host::invocations_of("f"), "1", {});
+    REQUIRE(host.comes_to("running", 1));
+    ::kill(::getpid(), SIGTERM);
+    ::kill(::getpid(), SIGTERM);
+    CHECK(client.receive().body == "1");
+}
+
+TEST_CASE("server: a signal that comes later kills what runs") {
+    running_host const host{{worker_that("hangs")}};
+    http_client client{host.port()};
+    client.send_request("POST", running_host::invocations_of("f"), "1", {});
+    REQUIRE(host.comes_to("running", 1));
+    ::kill(::getpid(), SIGTERM);
+    for (int i = 0; i < 600; ++i) {
+        wait_a_moment();
+    }
+    ::kill(::getpid(), SIGTERM);
+    CHECK(client.receive().body.find("Runtime exited with error: signal: killed") != std::string::npos);
 }
 
 TEST_CASE("server: a full queue is 429 with the time to come again, for events too") {

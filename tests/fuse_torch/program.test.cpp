@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/program.hpp"
+
 #include <hpcsched/fuse_torch/fused_model.hpp>
 
 #include <boost/json.hpp>
@@ -10,6 +12,7 @@
 #include <temporary_folder.hpp>
 
 #include <cmath>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -38,10 +41,12 @@ struct outcome {
     std::string out{};
 };
 
-outcome run_program(std::string const& arguments, std::string const& log, std::string const& before = "") {
-    std::string const command =
-        "OMP_NUM_THREADS=1 " + before + ' ' + HPCSCHED_PROGRAM + " fuse " + arguments + " >" + log + " 2>&1";
-    int const status = std::system(command.c_str());
+std::string command_of(std::string const& arguments) {
+    return std::string{"OMP_NUM_THREADS=1 exec "} + HPCSCHED_PROGRAM + " fuse " + arguments;
+}
+
+outcome run_program(std::string const& arguments, std::string const& log) {
+    int const status = std::system((command_of(arguments) + " >" + log + " 2>&1").c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, hpcsched::test::read_text(log)};
 }
 
@@ -145,8 +150,16 @@ TEST_CASE("program: the program fuses files, tells what it does, and leaves the 
     CHECK(has(timed.out, "originals, frozen"));
     // Interrupted, it still writes what it has.
     std::string const second = folder / "second.pt";
-    auto const interrupted = run_program(models + " --budget 10m --drop 0 --epochs 10000 -o " + second, log,
-                                         "timeout --preserve-status -s INT 8");
+    hpcsched::test::program searching;
+    searching.start({"sh", "-c", command_of(models + " --budget 10m --drop 0 --epochs 10000 -o " + second)});
+    for (int i = 0; i < 60'000 && !has(hpcsched::test::read_text(searching / ".err"), "candidate  epoch"); ++i) {
+        hpcsched::test::wait_for_the_program(1);
+    }
+    hpcsched::test::wait_for_the_program(500); // into the first candidate's training
+    searching.send(SIGINT);
+    auto const interrupted = searching.wait();
+    INFO(interrupted.out);
+    INFO(interrupted.err);
     CHECK(interrupted.status == 0);
     CHECK(describe_file(second).has_value());
     auto const mismatched = run_program(models + " -l " + folder / "few.npy" + " -l " + folder / "few.npy", log);

@@ -80,8 +80,8 @@ class server {
     server& operator=(server&&) noexcept;
     ~server(); ///< kills what runs
 
-    /// Serves until `stop` is called, SIGTERM or SIGINT comes, and what runs has ended. A second signal, or the end of
-    /// `drain_limit`, kills what still runs.
+    /// Serves until `stop` is called, SIGTERM or SIGINT comes, and what runs has ended. A signal more than half a
+    /// second after that, or the end of `drain_limit`, kills what still runs.
     void run();
 
     /// Takes no more invocations, and lets `run` return once those at hand have ended.
