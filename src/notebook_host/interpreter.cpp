@@ -40,6 +40,13 @@ interpreter::interpreter(raft_asio::event_loop& loop, zmq::context_t& context, c
     loop_.watch(process_, [this] {
         if (auto const status = child_.ended()) {
             loop_.unwatch(process_);
+            // What it said before its end is heard before it, and what comes to light later of it not at all.
+            auto const alive = alive_;
+            read_all();
+            if (!*alive) {
+                return;
+            }
+            heard_ = [](channel, jupyter_message const&) {};
             auto const tell = ended_; // which may end this object
             tell(*status);
         }
@@ -77,13 +84,17 @@ void interpreter::read_soon() {
                 return;
             }
             will_read_ = false;
-            for (channel const c : all_channels) {
-                read(c);
-                if (!*alive) {
-                    return;
-                }
-            }
+            read_all();
         });
+    }
+}
+
+void interpreter::read_all() {
+    auto const alive = alive_;
+    for (channel const c : all_channels) {
+        if (*alive) {
+            read(c);
+        }
     }
 }
 

@@ -51,6 +51,7 @@ class interpreter {
                 on_message heard, on_end ended);
 
     void read(channel where);
+    void read_all();
     void read_soon();
 
     raft_asio::event_loop& loop_;

@@ -79,7 +79,8 @@ def case_interpreter_killed(cluster):
         k.run("x = 1")
         reply, messages = k.run("import os, signal\ny = 2\nos.kill(os.getpid(), signal.SIGKILL)")
         assert reply["status"] == "error" and reply["ename"] == "InterpreterDied", reply
-        assert [m["content"]["execution_state"] for m in messages if m["msg_type"] == "status"] == ["busy", "idle"]
+        states = [m["content"]["execution_state"] for m in messages if m["msg_type"] == "status"]
+        assert states == ["busy", "idle"], states
         assert value(k, "x, 'y' in globals()") == "(1, False)"
         for pid in [p for i in cluster.hosts for p in cluster.interpreters(i)]:
             os.kill(pid, 9)  # all of them at once: the logs have it all
@@ -108,7 +109,7 @@ def case_host_paused(cluster):
         assert k.reply_to(request)["status"] == "ok"
         second = host_of(cluster, where(k))
         assert second != 1 and value(k, "x") == "2"
-        for target in (cluster.hosts[1].pid, pid):
+        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
         wait_until(lambda: all(h["up"] for h in cluster.status(1)["hosts"]))
         wait_until_ready(cluster, k)
@@ -162,7 +163,7 @@ def case_start_before_decision(cluster):
         assert k.reply_to(request)["status"] == "ok"
         assert [t for t in heard_of(k, request, 0.7) if t] == ["busy", "said 3\n", "idle"]
         assert os.path.getsize(begun) == 3
-        for target in (cluster.hosts[1].pid, pid):
+        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
         wait_until(lambda: all(h["up"] for h in cluster.status(2)["hosts"]))
         wait_until_ready(cluster, k)
@@ -194,7 +195,7 @@ def case_end_on_its_way(cluster):
         assert k.reply_to(request)["status"] == "ok"
         assert value(k, "x") == "2"
         assert os.path.getsize(begun) == 1, "it counts, and need not run once more"
-        for target in (cluster.hosts[1].pid, pid):
+        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
 
 
