@@ -7,6 +7,8 @@
 
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/allocator.hpp>
+#include <hpcsched/gpu/chosen_placement.hpp>
+#include <hpcsched/gpu/chosen_queueing.hpp>
 #include <hpcsched/gpu/device.hpp>
 #include <hpcsched/gpu/device_driver.hpp>
 #include <hpcsched/gpu/device_vitals.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/notebook/scheduler_machine.hpp>
 #include <hpcsched/notebook_host/kernel_host.hpp>
 #include <hpcsched/raft_asio/node.hpp>
 
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -130,6 +132,62 @@ notebook::start_after start_of(arguments const& given) {
     return text == "request" ? notebook::start_after::request : notebook::start_after::decision;
 }
 
+/// "ada=4,ben=2,others=1": by tenant, in thousandths of devices.
+void set_quotas(std::string const& text, gpu::chosen_queueing::config& queueing) {
+    std::size_t from = 0;
+    while (from <= text.size()) {
+        std::size_t const end = std::min(text.find(',', from), text.size());
+        std::string const one = text.substr(from, end - from);
+        std::size_t const equals = one.rfind('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw failure{exit_code::usage,
+                          "--quota: '" + one + "' is no quota: give USER=DEVICES,..., as in ada=4,others=1"};
+        }
+        std::string const user = one.substr(0, equals);
+        auto const amount = static_cast<std::int64_t>(
+            or_fail(parse_count(one.substr(equals + 1), 0, 100'000), exit_code::usage, "--quota: "));
+        if (user == "others") {
+            queueing.default_quota = amount * gpu::whole_device;
+        } else {
+            queueing.quota[notebook::tenant_of(user)] = amount * gpu::whole_device;
+        }
+        from = end + 1;
+    }
+}
+
+notebook::standing_policies policies_of(arguments const& given, std::uint64_t hosts) {
+    notebook::standing_policies p;
+    p.replicas = static_cast<std::uint32_t>(
+        or_fail(parse_count(given.one("--replicas", std::to_string(std::min<std::uint64_t>(3, hosts))), 1, hosts),
+                exit_code::usage, "--replicas: "));
+    auto const one_of = [&](std::string const& option, auto const& names, auto const& found) {
+        std::string all;
+        for (std::string_view const name : names) {
+            all += (all.empty() ? "" : ", ") + std::string{name};
+        }
+        if (!found) {
+            throw failure{exit_code::usage, option + ": '" + given.one(option) + "' is none of " + all};
+        }
+        return *found;
+    };
+    auto const placement = gpu::chosen_placement::named(given.one("--placement", std::string{p.placement.name()}));
+    p.placement = one_of("--placement", gpu::chosen_placement::names, placement);
+    p.target = p.placement;
+    gpu::chosen_queueing::config queueing = p.queueing.chosen();
+    auto const order = gpu::chosen_queueing::named(given.one("--queue", std::string{p.queueing.name()}));
+    queueing.policy = one_of("--queue", gpu::chosen_queueing::names, order);
+    if (std::string const patience = given.one("--patience", "1min"); patience == "never") {
+        queueing.patience = unlimited;
+    } else {
+        queueing.patience = or_fail(parse_duration(patience), exit_code::usage, "--patience: ");
+    }
+    if (given.has("--quota")) {
+        set_quotas(given.one("--quota"), queueing);
+    }
+    p.queueing = gpu::chosen_queueing{std::move(queueing)};
+    return p;
+}
+
 exit_code serve(arguments const& given) {
     raft_asio::node_config const node = node_settings(given);
     notebook_host::kernel_host_config config;
@@ -141,10 +199,8 @@ exit_code serve(arguments const& given) {
     config.election_timeout = node.replica.election_timeout;
     config.network.frame_bytes_max = std::size_t{1} << 30U; // Jupyter's messages go over it
     config.network.client_queue_bytes_max = std::size_t{1} << 30U;
-    auto const most = static_cast<std::uint64_t>(node.network.peers.size());
-    config.replicas = static_cast<std::uint32_t>(
-        or_fail(parse_count(given.one("--replicas", std::to_string(std::min<std::uint64_t>(3, most))), 1, most),
-                exit_code::usage, "--replicas: "));
+    config.policies = policies_of(given, static_cast<std::uint64_t>(node.network.peers.size()));
+    config.changes_policies = given.has("--change-policies");
     config.users = users_of(given);
     config.start = start_of(given);
     set_devices(given, config);
@@ -198,7 +254,34 @@ command_spec notebook_serve_command() {
             o.help = "where the log is [default: hpcsched-notebook-ID]";
         }
     }
-    options.push_back({"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]"});
+    constexpr char const* policies = "Policies (the cluster goes by those of the host that comes first)";
+    options.push_back(
+        {"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]", policies});
+    options.push_back({"--placement", "NAME",
+                       "where replicas live, and where one moves whose cell finds no room: least-loaded,\n"
+                       "where most devices are free; pack, where the fewest are that suffice; spread,\n"
+                       "where the fewest are subscribed; one-group, where links between them are fast;\n"
+                       "keeps-room, not where eight are free for a large cell [default: least-loaded]",
+                       policies,
+                       value_completion::one_of({"least-loaded", "pack", "spread", "one-group", "keeps-room"})});
+    options.push_back({"--queue", "NAME",
+                       "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
+                       "the kernel's cells have kept their devices; aged, by waiting over that; or\n"
+                       "fair-share, who has the smallest part of their quota [default: fifo]",
+                       policies, value_completion::one_of({"fifo", "shortest", "aged", "fair-share"})});
+    options.push_back({"--patience", "TIME",
+                       "a cell that waits lets those behind it run that fit, until it has waited for so\n"
+                       "long; 0: it never does; never: it always does, and small cells can starve it; for\n"
+                       "all but shortest, where it always does [default: 1min]",
+                       policies});
+    options.push_back({"--quota", "LIST",
+                       "devices of each user, as their certificates name them, for fair-share:\n"
+                       "USER=N,..., and others=N for each of the rest [default: others=1]",
+                       policies});
+    options.push_back({"--change-policies", "",
+                       "the cluster goes by other policies: by these from now on. Their number of replicas\n"
+                       "stays while kernels live",
+                       policies});
     options.push_back({"--run-as", "WHO",
                        "as whom kernels run, the same on all hosts: certificate, the user whom the\n"
                        "client's certificate names, who alone reaches the kernel; a user's name, for\n"

@@ -35,6 +35,9 @@ void show(notebook_host::cluster_status const& s, std::ostream& out) {
             << std::setw(9) << h.kernels << "  " << h.address << (h.node == s.leader ? "  leader" : "")
             << (h.draining ? "  draining" : "") << '\n';
     }
+    if (!s.policies.empty()) {
+        out << "policies: " << s.policies << '\n';
+    }
     if (s.kernels.empty()) {
         out << "no kernels\n";
         return;

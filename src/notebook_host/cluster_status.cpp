@@ -74,6 +74,24 @@ constexpr duration patience = std::chrono::seconds{3};
     return k;
 }
 
+// "3 replicas, placement least-loaded, queue fifo, patience 60 s"
+std::string policies_from(json::object const& told) {
+    json::value const* const said = find(told, "policies");
+    if (said == nullptr || !said->is_object()) {
+        return {};
+    }
+    json::object const& p = said->get_object();
+    auto const replicas = static_cast<std::uint64_t>(number_of(p, "replicas"));
+    json::value const* const in_ms = find(p, "patience_ms");
+    bool const ends = in_ms != nullptr && in_ms->is_number();
+    std::uint64_t const ms = number_of(p, "patience_ms");
+    return std::to_string(replicas) + (replicas == 1 ? " replica" : " replicas") + ", placement " +
+           text_of(p, "placement") + ", queue " + text_of(p, "queue") + ", " +
+           (!ends            ? "patience without end"
+            : ms % 1000 == 0 ? "patience " + std::to_string(ms / 1000) + " s"
+                             : "patience " + std::to_string(ms) + " ms");
+}
+
 } // namespace
 
 result<cluster_status> parse_status(std::string_view text) {
@@ -85,6 +103,7 @@ result<cluster_status> parse_status(std::string_view text) {
     json::object const& told = parsed.get_object();
     cluster_status s{.asked = static_cast<std::uint32_t>(number_of(told, "node")),
                      .leader = static_cast<std::uint32_t>(number_of(told, "leader")),
+                     .policies = policies_from(told),
                      .json = std::string{text}};
     for (json::object const& each : objects_of(told, "hosts")) {
         s.hosts.push_back(host_from(each));

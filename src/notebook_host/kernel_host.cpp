@@ -34,6 +34,16 @@ using host_node = raft_asio::node<host_machine>;
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
 
+// By which policies a cluster goes, as its status tells it.
+[[nodiscard]] json::object described(notebook::standing_policies const& p) {
+    duration const patience = p.queueing.chosen().patience;
+    json::value const in_ms = patience == unlimited ? json::value(nullptr) : json::value(patience.count() / 1'000'000);
+    return {{"replicas", p.replicas},
+            {"placement", p.placement.name()},
+            {"queue", p.queueing.name()},
+            {"patience_ms", in_ms}};
+}
+
 } // namespace
 
 class kernel_host::state {
@@ -294,7 +304,7 @@ class kernel_host::state {
         auto const& hosts = c->state().ledger();
         bool const known = hosts.contains(host_of(self_));
         bool const drains = known && c->state().host(host_of(self_)).phase == notebook::host_phase::draining;
-        bool const joins = !draining_ && !is_up(*c);
+        bool const joins = agrees(*c, now) && !draining_ && !is_up(*c);
         if ((joins || (known && drains != draining_)) && due(join_asked_, now)) {
             byte_buffer command;
             if (joins) {
@@ -320,6 +330,35 @@ class kernel_host::state {
                 node_->offer(cluster_group, command);
             }
         }
+    }
+
+    // Whether this host can take part: by which policies the cluster goes is known, and its number of replicas is this
+    // host's.
+    bool agrees(cluster_machine const& c, time_point now) {
+        byte_buffer own;
+        config_.policies.save(own);
+        byte_buffer present;
+        c.scheduler().policies().save(present);
+        if (c.policies_are_set() && own == present) {
+            config_.changes_policies = false;
+            return true;
+        }
+        if (!c.policies_are_set() || config_.changes_policies) {
+            if (due(policies_asked_, now)) {
+                byte_buffer command;
+                cluster_machine::set_policies(own, config_.changes_policies, wall_clock(), command);
+                node_->offer(cluster_group, command);
+            }
+        }
+        bool const could = c.policies_are_set() && c.scheduler().policies().replicas == config_.policies.replicas;
+        if (c.policies_are_set() && !std::exchange(policies_differ_, true)) {
+            say("the cluster goes by other policies than this host was started with: " +
+                json::serialize(described(c.scheduler().policies())) +
+                (!could                     ? "; this host takes no part while the numbers of replicas differ"
+                 : config_.changes_policies ? "; it is asked to go by this host's"
+                                            : "; they hold here too"));
+        }
+        return could;
     }
 
     [[nodiscard]] bool is_up(cluster_machine const& c) const {
@@ -504,7 +543,7 @@ class kernel_host::state {
         std::vector<raft::membership_change> changes;
         // One that is lost stays a member while nobody takes its place: a majority of fewer members would be lost
         // sooner.
-        bool all_vote = wanted.size() >= config_.replicas;
+        bool all_vote = wanted.size() >= config_.policies.replicas;
         for (raft::node_id const id : wanted) {
             raft::member const* const m = r.members().find(id);
             if (m == nullptr) {
@@ -636,6 +675,9 @@ class kernel_host::state {
             return json::serialize(told);
         }
         told["leader"] = node_->server(cluster_group)->replica().leader().value;
+        if (c->policies_are_set()) {
+            told["policies"] = described(c->scheduler().policies());
+        }
         auto const& ledger = c->state().ledger();
         for (raft_asio::peer const& p : config_.network.peers) {
             json::object host{{"id", p.id.value}, {"address", p.address}, {"up", ledger.contains(host_of(p.id))}};
@@ -717,10 +759,12 @@ class kernel_host::state {
     std::map<std::uint64_t, kernel_here> kernels_; // by serial number: those that live here, or have proxies attached
     time_point leader_since_{};
     time_point join_asked_{};
+    time_point policies_asked_{};
     time_point lose_asked_{};
     time_point wake_asked_{};
     bool will_reconcile_ = false;
-    bool draining_ = false; // by an operator's wish, until this process ends
+    bool policies_differ_ = false; // and that was said
+    bool draining_ = false;        // by an operator's wish, until this process ends
     std::unique_ptr<status_page> page_;
     store_keeper stores_;
 };
@@ -739,11 +783,11 @@ result<std::unique_ptr<kernel_host>> kernel_host::open(event_loop& loop, kernel_
     node.replica.uncommitted_bytes_max = std::size_t{16} << 20U;
     node.awake = {cluster_group};                             // who leads it hears which hosts are there
     node.replica.quiesce_after = 4 * config.election_timeout; // most kernels are idle most of the time
-    auto const replicas = config.replicas;
+    auto const replicas = config.policies.replicas;
     auto made = host_node::open(loop, std::move(node), [replicas](raft::group_id group) {
-        return group == cluster_group ? host_machine{cluster_machine{notebook::standing_cluster{
-                                            notebook::standing_policies{.replicas = replicas}}}}
-                                      : host_machine{notebook::kernel_log{replicas}};
+        return group == cluster_group
+                   ? host_machine{cluster_machine{notebook::standing_cluster{notebook::standing_policies{}}}}
+                   : host_machine{notebook::kernel_log{replicas}};
     });
     if (!made) {
         return made.error();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -190,6 +191,17 @@ TEST_CASE("notebook serve: as root it does not begin before somebody has said wh
         finished_program const ended = p.hpcsched(with);
         CHECK(ended.status == 1);
         CHECK(ended.err.starts_with("hpcsched notebook serve: " + why));
+    }
+    for (auto const& [option, value, why] : std::vector<std::array<std::string, 3>>{
+             {"--placement", "random",
+              "--placement: 'random' is none of least-loaded, pack, spread, one-group, keeps-room"},
+             {"--queue", "lifo", "--queue: 'lifo' is none of fifo, shortest, aged, fair-share"},
+             {"--quota", "ada", "--quota: 'ada' is no quota: give USER=DEVICES,..., as in ada=4,others=1"}}) {
+        auto with = words;
+        with.insert(with.end(), {option, value});
+        finished_program const ended = p.hpcsched(with);
+        CHECK(ended.status == 2);
+        CHECK(ended.err == "hpcsched notebook serve: " + why + "\n");
     }
     words.insert(words.end(), {"--run-as", "self", "--start", "never"});
     CHECK(p.hpcsched(words).err ==

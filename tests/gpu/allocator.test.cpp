@@ -166,11 +166,14 @@ TEST_CASE("allocator: nobody passes who comes later, so large requests do not st
     CHECK(d.give_back(4) == tale{grant(2), grant(3)});
 }
 
-TEST_CASE("allocator: others pass where the queue is not strict") {
-    desk d{{uniform_host(4)}, allocator<least_loaded, fifo>{{}, fifo{.holds_up = false}}};
+TEST_CASE("allocator: others pass as long as the first is patient") {
+    desk d{{uniform_host(4)}, allocator<least_loaded, fifo>{{}, fifo{.patience = 60s}}};
     CHECK(d.want(1, 3) == tale{grant(1)});
     CHECK(d.want(2, 2) == tale{queue(2)});
-    CHECK(d.want(3, 1) == tale{grant(3)});
+    CHECK(d.want(3, 1, {}, 59s) == tale{grant(3)});
+    CHECK(d.give_back(3, 60s).empty());
+    CHECK(d.want(4, 1, {}, 60s) == tale{queue(4)});
+    CHECK(d.give_back(1, 61s) == tale{grant(2), grant(4)});
 }
 
 TEST_CASE("allocator: the shortest run goes first where that is the policy, and usage decides between tenants") {
@@ -367,7 +370,7 @@ TEST_CASE("allocator: it is a value, and goes on when it was moved") {
 TEST_CASE("allocator: whatever happens, what it says is true") {
     using broken = std::vector<std::string>;
     CHECK(testing::check_allocator([] { return allocator<>{}; }, {.in_order = true}) == broken{});
-    CHECK(testing::check_allocator([] { return allocator<pack, fifo>{{}, fifo{.holds_up = false}}; }) == broken{});
+    CHECK(testing::check_allocator([] { return allocator<pack, fifo>{{}, fifo{.patience = unlimited}}; }) == broken{});
     CHECK(testing::check_allocator([] { return allocator<in_one_group<>, shortest_first>{}; }) == broken{});
     CHECK(testing::check_allocator([] { return allocator<spread, aged>{}; }) == broken{});
     CHECK(testing::check_allocator(
@@ -416,9 +419,9 @@ TEST_CASE("allocator: what breaks a rule is found out") {
         CHECK(testing::check_allocator([f] { return faulty{f}; }).size() == 1);
     }
     // A queue that lets others pass is not in order.
-    CHECK(
-        testing::check_allocator([] { return allocator<pack, fifo>{{}, fifo{.holds_up = false}}; }, {.in_order = true})
-            .size() == 1);
+    CHECK(testing::check_allocator([] { return allocator<pack, fifo>{{}, fifo{.patience = unlimited}}; },
+                                   {.in_order = true})
+              .size() == 1);
     // One that preempts does so where nobody expects it.
     CHECK(testing::check_allocator([] { return preempts_after(0s); }, {.in_order = true}).size() == 1);
 }

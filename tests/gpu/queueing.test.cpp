@@ -43,11 +43,17 @@ using numbers = std::vector<std::uint64_t>;
 
 } // namespace
 
-TEST_CASE("fifo: the more urgent first, then who came first, and nobody passes unless allowed to") {
+TEST_CASE("fifo: the more urgent first, then who came first") {
     CHECK(order(fifo{}, {waits(1, {}), waits(2, {.priority = 5}), waits(3, {.priority = -5}),
                          waits(4, {.priority = 5})}) == numbers{2, 4, 1, 3});
-    CHECK(fifo{}.strict());
-    CHECK_FALSE(fifo{.holds_up = false}.strict());
+}
+
+TEST_CASE("fifo: nobody passes, or nobody passes who has waited for as long as its patience") {
+    CHECK(fifo{}.holds_up(waits(1, {}), at(0s)));
+    fifo const patient{.patience = 60s};
+    CHECK_FALSE(patient.holds_up(waits(1, {}, at(10s)), at(69s)));
+    CHECK(patient.holds_up(waits(1, {}, at(10s)), at(70s)));
+    CHECK_FALSE(fifo{.patience = unlimited}.holds_up(waits(1, {}), at(1'000'000s)));
 }
 
 TEST_CASE("fifo: the extremes of urgency are in order as well") {
@@ -61,10 +67,10 @@ TEST_CASE("shortest_first: the shortest run first, and those that are not known 
     CHECK(order(shortest_first{}, {waits(1, {}), waits(2, {.expected_run = 60s}), waits(3, {.expected_run = 5s}),
                                    waits(4, {.expected_run = unlimited}), waits(5, {.priority = 1})}) ==
           numbers{5, 3, 2, 1, 4});
-    CHECK_FALSE(shortest_first::strict());
+    CHECK_FALSE(shortest_first::holds_up(waits(1, {}), at(1'000'000s)));
 }
 
-TEST_CASE("aged: the larger ratio of waiting to run goes first, so nobody starves") {
+TEST_CASE("aged: the larger ratio of waiting to run goes first") {
     std::vector<waiting_want> const wants{waits(1, {.expected_run = 100s}, at(0s)),
                                           waits(2, {.expected_run = 10s}, at(90s)),
                                           waits(3, {.expected_run = 1s}, at(100s))};
@@ -72,6 +78,8 @@ TEST_CASE("aged: the larger ratio of waiting to run goes first, so nobody starve
     CHECK(order(aged{}, wants, at(101s)) == numbers{2, 1, 3}); // 1.01, 1.1, 1
     CHECK(order(aged{}, wants, at(110s)) == numbers{3, 2, 1}); // 1.1, 2, 10
     CHECK(order(aged{.unknown_run = 1s}, {waits(1, {.expected_run = 2s}), waits(2, {})}, at(10s)) == numbers{2, 1});
+    CHECK_FALSE(aged{}.holds_up(waits(1, {}), at(1'000'000s)));
+    CHECK(aged{.patience = 5s}.holds_up(waits(1, {}, at(2s)), at(7s)));
 }
 
 TEST_CASE("aged: runs too short to be divided by a thousand count as a microsecond") {
@@ -101,15 +109,19 @@ TEST_CASE("fair_share: a tenant without a quota has the default one, one with a 
     CHECK(order(p, {of(1, 1), of(2, 7)}) == numbers{2, 1});
     CHECK(order(p, {of(1, 1), of(2, 7)}, {}, {{7, 1000}}) == numbers{1, 2}); // 7 would be beyond, and has more
     CHECK(order(p, {of(1, 7), of(2, 8)}, {}, {{7, 500}}) == numbers{2, 1});
+    CHECK_FALSE(p.holds_up(of(1, 7), at(1'000'000s)));
+    CHECK(fair_share{{}, 1000, 5s}.holds_up(of(1, 7), at(5s)));
 }
 
 TEST_CASE("queueing policies: each keeps to the rules") {
     using broken = std::vector<std::string>;
     CHECK(testing::check_queueing_policy(fifo{}) == broken{});
-    CHECK(testing::check_queueing_policy(fifo{.holds_up = false}) == broken{});
+    CHECK(testing::check_queueing_policy(fifo{.patience = 60s}) == broken{});
     CHECK(testing::check_queueing_policy(shortest_first{}) == broken{});
-    CHECK(testing::check_queueing_policy(aged{}) == broken{});
+    CHECK(testing::check_queueing_policy(aged{.patience = 60s}) == broken{});
     CHECK(testing::check_queueing_policy(fair_share{{{1, 6000}, {2, 0}}}) == broken{});
+    CHECK(goes_by_usage<fair_share>);
+    CHECK_FALSE(goes_by_usage<fifo>);
 }
 
 namespace {
@@ -119,14 +131,23 @@ struct least_urgent_first {
     [[nodiscard]] static queue_rank rank(waiting_want const& w, time_point, tenant_usage const&) noexcept {
         return {w.what.priority, 0};
     }
-    [[nodiscard]] static bool strict() noexcept { return true; }
+    [[nodiscard]] static bool holds_up(waiting_want const&, time_point) noexcept { return true; }
 };
 struct changes_its_mind {
     mutable std::int64_t asked = 0;
     [[nodiscard]] queue_rank rank(waiting_want const&, time_point, tenant_usage const&) const noexcept {
         return {++asked, 0};
     }
-    [[nodiscard]] static bool strict() noexcept { return true; }
+    [[nodiscard]] static bool holds_up(waiting_want const&, time_point) noexcept { return true; }
+};
+struct loses_its_patience_and_finds_it : fifo {
+    [[nodiscard]] static bool holds_up(waiting_want const& w, time_point now) noexcept {
+        return (now - w.since).count() % 2 == 0;
+    }
+};
+struct says_that_it_ignores_usage : fair_share {
+    using fair_share::fair_share;
+    static constexpr bool ignores_usage = true;
 };
 
 } // namespace
@@ -134,6 +155,9 @@ struct changes_its_mind {
 TEST_CASE("queueing policies: what breaks a rule is found out") {
     CHECK(testing::check_queueing_policy(least_urgent_first{}).size() == 1);
     CHECK(testing::check_queueing_policy(changes_its_mind{}).size() == 1);
+    CHECK(testing::check_queueing_policy(loses_its_patience_and_finds_it{}).size() == 1);
+    CHECK(testing::check_queueing_policy(says_that_it_ignores_usage{std::map<std::uint32_t, std::int64_t>{}}).size() ==
+          1);
 }
 
 } // namespace hpcsched::gpu

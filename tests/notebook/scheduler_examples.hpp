@@ -77,6 +77,14 @@ using standing_machine = scheduler_machine<standing_cluster>;
     return out;
 }
 
+[[nodiscard]] inline byte_buffer goes_by(standing_policies const& p, bool change = false, time_point now = {}) {
+    byte_buffer saved;
+    p.save(saved);
+    byte_buffer out;
+    standing_machine::set_policies(saved, change, now, out);
+    return out;
+}
+
 // --- what a machine must keep -----------------------------------------------------------------------------------
 
 /// Hosts have what is leased, kernels live on different hosts that are up, and cells run where they may.

@@ -76,6 +76,7 @@ standing_machine machine(std::uint32_t hosts) {
 /// One of each kind, with what the others need; some that are not done, too.
 std::vector<byte_buffer> good_commands() {
     return {
+        goes_by({}, false, at(1s)),
         joins(0, gpu::uniform_host(2), at(1s)),
         joins(1, gpu::uniform_host(2), at(1s)),
         joins(1, gpu::uniform_host(2), at(2s)), // repeated
@@ -139,6 +140,15 @@ class draws {
         }
         switch (dice_.below(16)) {
         case 0:
+            if (one_in(4)) {
+                return goes_by({.replicas = one_in(9) ? 2U : 3U,
+                                .queueing =
+                                    gpu::chosen_queueing{
+                                        {.policy = gpu::chosen_queueing::kind{static_cast<std::uint8_t>(number(4))},
+                                         .patience = std::chrono::seconds{number(9)}}}},
+                               one_in(2), now);
+            }
+            [[fallthrough]];
         case 1:
             return joins(one_in(40) ? gpu::host_count_max : number(6), gpu::uniform_host(one_in(3) ? 2 : 4), now);
         case 2:
@@ -242,6 +252,74 @@ TEST_CASE("scheduler_machine: a kernel has the lowest number that is free, and a
     CHECK(m.find("c") == kernel_id{0});
     CHECK(m.open_kernels().size() == 4);
     check_rules(m);
+}
+
+TEST_CASE("scheduler_machine: all go by the policies that were said first, until somebody changes them") {
+    standing_policies const packs{.placement = *gpu::chosen_placement::named("pack")};
+    standing_policies const spreads{.placement = *gpu::chosen_placement::named("spread")};
+    auto const placement = [](standing_machine const& m) { return m.scheduler().policies().placement.name(); };
+    standing_machine m = machine(3);
+    CHECK_FALSE(m.policies_are_set());
+    CHECK(run(m, goes_by(packs)) == said{done});
+    CHECK(run(m, goes_by(packs)) == said{repeated});
+    CHECK(run(m, goes_by(packs, true)) == said{repeated});
+    CHECK(run(m, goes_by(spreads)) == said{refused});
+    CHECK(placement(m) == "pack");
+    CHECK(run(m, opens("a", 1)).outcome == done);
+    CHECK(run(m, goes_by({.replicas = 2}, true)) == said{refused}); // of a kernel that lives
+    CHECK(run(m, goes_by(spreads, true)) == said{done});
+    CHECK(placement(m) == "spread");
+    check_rules(m);
+    byte_buffer saved;
+    m.save(saved);
+    standing_machine again = machine(0);
+    REQUIRE(again.restore(saved));
+    CHECK(again.policies_are_set());
+    CHECK(placement(again) == "spread");
+    CHECK(run(m, closes(0, 1)) == said{done});
+    CHECK(run(m, goes_by({.replicas = 2}, true)) == said{done});
+}
+
+TEST_CASE("scheduler_machine: a kernel that is opened before anybody named the policies lives by those") {
+    standing_machine m = machine(0);
+    CHECK(run(m, opens("a", 1)).outcome == done);
+    CHECK(run(m, goes_by({.replicas = 1})) == said{done});
+    CHECK(run(m, joins(0, gpu::uniform_host())) == said{done});
+    CHECK(m.view(kernel_id{0}).replicas.size() == 1);
+}
+
+TEST_CASE("scheduler_machine: a cell that waited by the old policies runs where the new ones let it") {
+    auto const queueing = [](duration patience) {
+        return standing_policies{.replicas = 1, .queueing = gpu::chosen_queueing{{.patience = patience}}};
+    };
+    standing_machine m = machine(0);
+    CHECK(run(m, goes_by(queueing(0s))) == said{done});
+    CHECK(run(m, joins(0, gpu::uniform_host(8))) == said{done});
+    for (std::uint32_t k = 0; k < 3; ++k) {
+        CHECK(run(m, opens("kernel " + std::to_string(k), 8)).outcome == done);
+        CHECK(run(m, readies(k, k + 1, 0)) == said{done});
+    }
+    CHECK(run(m, submits(0, 1, 1, 4)) == said{done});
+    CHECK(run(m, submits(1, 2, 1, 8)) == said{done});
+    CHECK(run(m, submits(2, 3, 1, 4)) == said{done});
+    CHECK_FALSE(m.view(kernel_id{2}).running);
+    CHECK(run(m, goes_by(queueing(unlimited), true)) == said{done});
+    CHECK(m.view(kernel_id{2}).running);
+    CHECK(m.kernel(kernel_id{2}).generation == 1);
+}
+
+TEST_CASE("scheduler_machine: a kernel's cells count for the tenant that its owner is") {
+    standing_machine m = machine(3);
+    CHECK(run(m, opens("a", 1, {}, "ada")).outcome == done);
+    CHECK(run(m, opens("b", 1, {}, "bob")).outcome == done);
+    CHECK(run(m, opens("c", 1, {}, "ada")).outcome == done);
+    CHECK(run(m, opens("d", 1)).outcome == done);
+    auto const tenant = [&](std::uint32_t k) { return m.state().kernel(kernel_id{k}).tenant; };
+    CHECK(tenant(0) == tenant_of("ada"));
+    CHECK(tenant(1) == tenant_of("bob"));
+    CHECK(tenant(2) == tenant(0));
+    CHECK(tenant(1) != tenant(0));
+    CHECK(tenant(3) == 0);
 }
 
 TEST_CASE(

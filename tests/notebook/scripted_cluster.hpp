@@ -53,7 +53,9 @@ class scripted_cluster {
             }
         }
     }
-    void open(std::uint32_t k, std::uint32_t gpus) { deliver(session_opened{kernel_id{k}, gpus}); }
+    void open(std::uint32_t k, std::uint32_t gpus, std::uint32_t tenant = 0) {
+        deliver(session_opened{kernel_id{k}, gpus, tenant});
+    }
     void close(std::uint32_t k) { deliver(session_closed{kernel_id{k}}); }
     void submit(std::uint32_t k, std::uint32_t gpus) {
         deliver(cell_submitted{kernel_id{k}, cells_[k] = ++last_cell_, gpus});

@@ -13,12 +13,16 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hpcsched::notebook {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
 
 /// With so many hosts of eight devices.
 scripted_cluster<standing_cluster> cluster(std::uint32_t hosts) {
@@ -71,6 +75,8 @@ struct hosts_that_come_back : hosts_from_the_start {
 template <class Scaling>
 struct provided_policies : standing_policies {
     Scaling scaling{};
+
+    explicit provided_policies(standing_policies const& p) : standing_policies{p} {}
 };
 
 /// Is written down and put back before every event, where it is told to.
@@ -79,14 +85,14 @@ class forgetful : public replicated_cluster<provided_policies<Scaling>> {
   public:
     using base = replicated_cluster<provided_policies<Scaling>>;
 
-    explicit forgetful(bool forgets) : base{provided_policies<Scaling>{}}, forgets_{forgets} {}
+    forgetful(standing_policies const& p, bool forgets) : base{provided_policies<Scaling>{p}}, forgets_{forgets} {}
 
     template <class Event>
     void handle(Event const& e, time_point now, cluster_command_sink& out) {
         if (forgets_) {
             byte_buffer bytes;
             base::save(bytes);
-            static_cast<base&>(*this) = base{provided_policies<Scaling>{}};
+            static_cast<base&>(*this) = base{provided_policies<Scaling>{standing_policies{}}};
             byte_reader in{bytes};
             HPCSCHED_ASSERT(base::restore(in) && in.rest().empty());
         }
@@ -99,12 +105,12 @@ class forgetful : public replicated_cluster<provided_policies<Scaling>> {
 
 /// Compares one that is told all with one that is put back before every event.
 template <class Scaling>
-void check_many(testing::cluster_conformance options) {
+void check_many(testing::cluster_conformance options, standing_policies const& policies = {}) {
     for (options.seed = 1; options.seed <= 6; ++options.seed) {
         bool forgets = true;
-        auto const make = [&forgets] {
+        auto const make = [&] {
             forgets = !forgets;
-            return forgetful<Scaling>{forgets};
+            return forgetful<Scaling>{policies, forgets};
         };
         for (std::string const& broken : testing::check_cluster_scheduler(make, options)) {
             FAIL_CHECK("seed ", options.seed, ", ", broken);
@@ -112,7 +118,149 @@ void check_many(testing::cluster_conformance options) {
     }
 }
 
+/// One host of eight devices, on which all kernels live; devices are scarce.
+scripted_cluster<standing_cluster> one_host(gpu::chosen_queueing::config queueing) {
+    scripted_cluster c{
+        standing_cluster{standing_policies{.replicas = 1, .queueing = gpu::chosen_queueing{std::move(queueing)}}}};
+    c.add_host(0);
+    return c;
+}
+
+/// Kernels 0, 1, ... that need so many devices each, with their tenants.
+void open(scripted_cluster<standing_cluster>& c, std::vector<std::uint32_t> const& gpus,
+          std::vector<std::uint32_t> const& tenants = {}) {
+    for (std::uint32_t k = 0; k < gpus.size(); ++k) {
+        c.open(k, gpus[k], tenants.empty() ? 0 : tenants[k]);
+    }
+    c.ready();
+}
+
+bool runs(scripted_cluster<standing_cluster> const& c, std::uint32_t k) {
+    return c.scheduler().state().kernel(kernel_id{k}).running;
+}
+
+/// A cell of eight devices waits for two of four, and a third of four comes a minute later.
+scripted_cluster<standing_cluster> large_one_waits(duration patience) {
+    auto c = one_host({.patience = patience});
+    open(c, {8, 4, 4, 4, 0});
+    c.submit(1, 4);
+    c.submit(0, 8);
+    c.pass(seconds{59});
+    c.submit(2, 4);
+    CHECK(runs(c, 2)); // it fits, and came later
+    c.pass(seconds{1});
+    c.finish(1);
+    c.submit(3, 4);
+    return c;
+}
+
 } // namespace
+
+TEST_CASE("standing cluster: smaller cells pass a large one for as long as it is patient, and then it is next") {
+    auto c = large_one_waits(minutes{1});
+    CHECK_FALSE(runs(c, 3));
+    c.submit(4, 0);
+    CHECK(runs(c, 4)); // needs no device, and waits for nobody
+    c.finish(2);
+    CHECK(runs(c, 0));
+    CHECK_FALSE(runs(c, 3));
+    c.finish(0);
+    CHECK(runs(c, 3));
+}
+
+TEST_CASE("standing cluster: without an end to its patience a large cell is starved by small ones") {
+    auto c = large_one_waits(unlimited);
+    CHECK(runs(c, 3));
+    c.finish(2);
+    CHECK_FALSE(runs(c, 0));
+    c.submit(2, 4);
+    CHECK(runs(c, 2));
+}
+
+TEST_CASE("standing cluster: a cell that no host could serve any more holds nobody up") {
+    auto c = one_host({.patience = duration{0}});
+    c.add_host(1, gpu::uniform_host(16));
+    open(c, {1, 4, 4});
+    c.open(3, 16);
+    c.ready();
+    c.submit(3, 16);
+    c.submit(0, 16);
+    c.submit(1, 4);
+    CHECK_FALSE(runs(c, 1)); // it came later
+    c.lose(gpu::host_id{1});
+    c.ready();
+    CHECK(runs(c, 1));
+    c.submit(2, 4);
+    CHECK(runs(c, 2));
+    CHECK_FALSE(runs(c, 0));
+}
+
+TEST_CASE("standing cluster: by fair share who has less of their quota runs next, whoever came first") {
+    auto c = one_host({.policy = gpu::chosen_queueing::kind::fair_share, .default_quota = 4000});
+    open(c, {4, 4, 4, 4, 4}, {1, 1, 1, 2, 2});
+    for (std::uint32_t k = 0; k < 5; ++k) {
+        c.submit(k, 4);
+    }
+    CHECK(runs(c, 0));
+    CHECK(runs(c, 1)); // nobody else wanted anything
+    c.finish(0);
+    CHECK_FALSE(runs(c, 2));
+    CHECK(runs(c, 3));
+    c.finish(1); // now the second has four, and the first has nothing
+    CHECK(runs(c, 2));
+    CHECK_FALSE(runs(c, 4));
+    c.finish(3);
+    CHECK(runs(c, 4));
+}
+
+TEST_CASE("standing cluster: by fair share two places that come free at once are shared") {
+    auto c = one_host({.policy = gpu::chosen_queueing::kind::fair_share, .default_quota = 4000});
+    open(c, {8, 4, 4, 4}, {3, 1, 1, 2});
+    for (std::uint32_t k = 0; k < 4; ++k) {
+        c.submit(k, k == 0 ? 8 : 4);
+    }
+    c.finish(0);
+    CHECK(runs(c, 1)); // none has anything
+    CHECK(runs(c, 3));
+    CHECK_FALSE(runs(c, 2));
+}
+
+TEST_CASE("standing cluster: the shortest goes first by how long a kernel's cells have kept their devices") {
+    auto c = one_host({.policy = gpu::chosen_queueing::kind::shortest});
+    open(c, {8, 8, 8});
+    auto const cell_of = [&](std::uint32_t k, duration length) {
+        c.submit(k, 8);
+        c.pass(length);
+        c.finish(k);
+    };
+    cell_of(0, seconds{10});
+    cell_of(1, seconds{20});
+    cell_of(1, seconds{2});
+    auto const expected = [&](std::uint32_t k) { return c.scheduler().state().kernel(kernel_id{k}).expected_run; };
+    CHECK(expected(0) == seconds{10});
+    CHECK(expected(1) == seconds{11});
+    CHECK(expected(2) == duration{0});
+    cell_of(1, seconds{1});
+    CHECK(expected(1) == seconds{6});
+    c.submit(2, 8);
+    c.submit(0, 8);
+    c.submit(1, 8);
+    c.finish(2);
+    CHECK(runs(c, 1));
+}
+
+TEST_CASE("standing cluster: where the placement packs, kernels and cells leave hosts free") {
+    scripted_cluster c{
+        standing_cluster{standing_policies{.replicas = 1, .placement = *gpu::chosen_placement::named("pack")}}};
+    c.add_host(0);
+    c.add_host(1);
+    for (std::uint32_t k = 0; k < 4; ++k) {
+        c.open(k, 2);
+        c.ready();
+        c.submit(k, 2);
+    }
+    CHECK(c.busy_hosts() == 1);
+}
 
 TEST_CASE("standing cluster: a session waits for three hosts, and none is ever asked for") {
     auto c = cluster(2);
@@ -295,6 +443,18 @@ TEST_CASE("standing cluster: what was saved by other policies, or does not add u
 
 TEST_CASE("standing cluster: it keeps the rules, put back from a snapshot before each event or not") {
     check_many<hosts_from_the_start>({.step_count = 800});
+}
+
+TEST_CASE("standing cluster: it keeps the rules with every way to queue, put back before each event or not") {
+    for (std::string_view const name : gpu::chosen_queueing::names) {
+        for (duration const patience : {duration{0}, duration{seconds{20}}}) {
+            CAPTURE(name);
+            check_many<hosts_that_come_back>(
+                {.step_count = 400, .losses_per_10000 = 60},
+                {.queueing = gpu::chosen_queueing{
+                     {.policy = *gpu::chosen_queueing::named(name), .patience = patience, .default_quota = 8000}}});
+        }
+    }
 }
 
 TEST_CASE(

@@ -76,6 +76,42 @@ def case_gpus(cluster):
         assert value(k, "40 + 2") == "42"
 
 
+def case_policies(cluster):
+    """One host of eight devices: by the order that is chosen, and another one after a change."""
+    go = os.path.join(cluster.folder, "go")
+
+    def waiting():
+        return sum(1 for kernel in cluster.status()["kernels"] if "leased_cell" in kernel
+                   and not kernel["leased_cell"]["running"])
+
+    def running():
+        return sum(1 for kernel in cluster.status()["kernels"] if kernel.get("leased_cell", {}).get("running"))
+
+    def restart(*options):
+        cluster.kill(1)
+        cluster.options += options
+        cluster.start(1)
+
+    by_default = {"replicas": 1, "placement": "pack", "queue": "fifo", "patience_ms": 0}
+    assert wait_until(lambda: cluster.status().get("policies")) == by_default, cluster.status()
+    assert "policies: 1 replica, placement pack, queue fifo, patience 0 s" in cluster.ask("status").stdout
+    until_told = f"import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.01)\ntime.time()"
+    with Kernel() as first, Kernel() as large, Kernel() as small:
+        requests = []
+        for k, gpus in ((first, 4), (large, 8), (small, 4)):
+            requests.append(k.client.execute(f"%gpu {gpus}\n{until_told}"))
+            wait_until(lambda: running() + waiting() == len(requests))
+        assert (running(), waiting()) == (1, 2), "the last would fit, and waits behind the large one"
+        open(go, "w").close()
+        for k, request in zip((first, large, small), requests):
+            assert k.reply_to(request)["status"] == "ok"
+    restart("--queue", "shortest")
+    wait_until(lambda: "the cluster goes by other policies than this host was started with" in cluster.log(1))
+    assert cluster.status()["policies"] == by_default
+    restart("--change-policies")
+    wait_until(lambda: cluster.status()["policies"]["queue"] == "shortest")
+
+
 def case_large_values(cluster):
     with Kernel() as k:
         k.run("big = bytearray(b'x' * 20_000_000)")

@@ -68,7 +68,7 @@ class one_host {
         config.log.node = config.network.self;
         config.log.sync = false;
         config.election_timeout = 50ms;
-        config.replicas = 1;
+        config.policies.replicas = 1;
         config.interpreter = {"sleep", "1000"};
         config.users = users;
         config.say = [this](std::string const& line) { said += line + '\n'; };

@@ -100,6 +100,9 @@ TEST_CASE("replicated kernel: with certificates of an authority of their own, no
 TEST_CASE("replicated kernel: the leader of the cluster is killed, and GPUs are leased all the same") {
     conforms("leader_killed", 3);
 }
+TEST_CASE("replicated kernel: cells wait for GPUs by the policies that the cluster's first host was started with") {
+    conforms("policies", 1);
+}
 TEST_CASE("replicated kernel: a host is emptied, and its replicas go on elsewhere") {
     conforms("drain", 4);
 }

@@ -317,7 +317,7 @@ class allocator {
             std::sort(order_.begin(), order_.end());
             for (place const& p : order_) {
                 again = try_grant(p.index, now, out);
-                if (again || queueing_.strict()) {
+                if (again || queueing_.holds_up(waiting_[p.index], now)) {
                     break;
                 }
             }

@@ -61,7 +61,7 @@ class batch_cluster {
         serve(now, out);
     }
     void handle(session_opened const& e, time_point now, cluster_command_sink& /*out*/) {
-        state_.open(e.kernel, e.gpus, now);
+        state_.open(e.kernel, e.gpus, now, e.tenant);
     }
     void handle(session_closed const& e, time_point now, cluster_command_sink& out) {
         scaling_.closed(state_, e.kernel, now);

@@ -100,6 +100,9 @@ class cluster_image {
         image::put(out, k.idle_since);
         put_word(out, k.replicas_made);
         put_word(out, k.leases_made);
+        put_word(out, k.tenant);
+        image::put(out, k.leased_since);
+        put_word(out, static_cast<std::uint64_t>(k.expected_run.count()));
     }
 
     static void restore_kernel(kernel_state& k, byte_reader& in) {
@@ -122,6 +125,9 @@ class cluster_image {
         k.idle_since = image::take_time(in);
         k.replicas_made = image::take<std::uint32_t>(in);
         k.leases_made = in.word();
+        k.tenant = image::take<std::uint32_t>(in);
+        k.leased_since = image::take_time(in);
+        k.expected_run = duration{image::take<std::int64_t>(in)};
     }
 
     static bool restore_hosts(cluster_state& to, byte_reader& in) {
@@ -223,7 +229,8 @@ class cluster_image {
         gpu::lease const* const l = s.ledger_.of_owner(owner);
         bool const counts = k.lease == (l == nullptr ? 0 : l->token) && k.leases_made < made_max &&
                             k.leases_made == s.ledger_.last_sequence(owner) && (l == nullptr || k.leases_made > 0);
-        bool const in_time = k.submitted >= time_point{} && k.idle_since >= time_point{};
+        bool const in_time = k.submitted >= time_point{} && k.idle_since >= time_point{} &&
+                             k.leased_since >= time_point{} && k.expected_run >= duration{0};
         if (!counts || !in_time || (k.running && (k.cell == 0 || l == nullptr))) {
             return false;
         }

@@ -6,6 +6,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/gpu/queueing.hpp>
 #include <hpcsched/notebook/cluster_state.hpp>
 
 #include <algorithm>
@@ -96,6 +97,7 @@ concept cluster_policies = std::movable<P> && requires(P& p) {
     requires gpu::placement_policy<std::remove_cvref_t<decltype(p.placement)>>; // where replicas live
     requires gpu::placement_policy<std::remove_cvref_t<decltype(p.target)>>; // where a replica moves that must run now
     requires gpu::admission_policy<std::remove_cvref_t<decltype(p.admission)>>;
+    requires gpu::queueing_policy<std::remove_cvref_t<decltype(p.queueing)>>; // which of the cells that wait runs next
     requires executor_choice<std::remove_cvref_t<decltype(p.executor)>>;
     requires migration_choice<std::remove_cvref_t<decltype(p.migration)>>;
     requires scaling_policy<std::remove_cvref_t<decltype(p.scaling)>>;

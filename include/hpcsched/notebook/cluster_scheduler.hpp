@@ -52,6 +52,7 @@ struct container_warm {
 struct session_opened {
     kernel_id kernel{};
     std::uint32_t gpus = 1;
+    std::uint32_t tenant = 0; ///< whose quota its cells count against
 };
 struct session_closed {
     kernel_id kernel{};

@@ -5,6 +5,7 @@
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/ledger.hpp>
+#include <hpcsched/gpu/queueing.hpp>
 #include <hpcsched/notebook/cluster_scheduler.hpp>
 
 #include <algorithm>
@@ -37,7 +38,8 @@ struct replica_move {
 /// One kernel as a scheduler sees it.
 struct kernel_state {
     bool open = false;
-    std::uint32_t gpus = 1; ///< the most that its cells need
+    std::uint32_t gpus = 1;   ///< the most that its cells need
+    std::uint32_t tenant = 0; ///< whose quota they count against
     std::vector<replica> replicas;
     std::optional<replica_move> move;
     cell_number cell = 0; ///< submitted and not finished; 0: none
@@ -49,6 +51,10 @@ struct kernel_state {
     time_point idle_since{}; ///< where it has no cell: the end of the last, or the opening
     std::uint32_t replicas_made = 0;
     std::uint64_t leases_made = 0;
+    time_point leased_since{}; ///< the last lease's beginning
+    /// For how long a cell of it keeps its devices, by those that it had: the mean of the last one and of what was
+    /// expected before it; 0: it had none.
+    duration expected_run{};
 
     [[nodiscard]] bool idle() const noexcept { return open && cell == 0; }
     [[nodiscard]] bool waits() const noexcept { return open && cell != 0 && !running; }
@@ -97,6 +103,17 @@ class cluster_state {
     [[nodiscard]] std::int64_t demand_milli() const noexcept { return demand_milli_; }
     /// Devices of the cells that run, in thousandths.
     [[nodiscard]] std::int64_t running_milli() const noexcept { return running_milli_; }
+    /// What each tenant has leased.
+    /// \complexity O(kernels)
+    [[nodiscard]] gpu::tenant_usage usage() const {
+        gpu::tenant_usage leased;
+        for (kernel_state const& k : kernels_) {
+            if (gpu::lease const* const l = ledger_.find(k.lease)) {
+                leased[k.tenant] += l->request.subscription().gpu_milli;
+            }
+        }
+        return leased;
+    }
 
     [[nodiscard]] static gpu::device_request request(std::uint32_t gpus) noexcept {
         return {.count = static_cast<std::uint16_t>(gpus)};
@@ -199,7 +216,7 @@ class cluster_state {
 
     // --- kernels -------------------------------------------------------------------------------------------
 
-    void open(kernel_id k, std::uint32_t gpus, time_point now) {
+    void open(kernel_id k, std::uint32_t gpus, time_point now, std::uint32_t tenant = 0) {
         if (k.value >= kernels_.size()) {
             kernels_.resize(k.value + std::size_t{1});
         }
@@ -208,6 +225,7 @@ class cluster_state {
         s = {};
         s.open = true;
         s.gpus = gpus;
+        s.tenant = tenant;
         s.idle_since = now;
         demand_milli_ += std::int64_t{gpus} * gpu::whole_device;
     }
@@ -300,6 +318,8 @@ class cluster_state {
             running_milli_ -= std::int64_t{s.cell_gpus} * gpu::whole_device;
             s.running = false;
         } else {
+            duration const kept = std::max(now - s.leased_since, duration{1});
+            s.expected_run = s.expected_run == duration{0} ? kept : s.expected_run / 2 + kept / 2;
             give_back(s);
         }
         s.cell = 0;
@@ -391,6 +411,7 @@ class cluster_state {
         HPCSCHED_ASSERT(ended.empty());
         ++s.leases_made;
         s.lease = g.what.token;
+        s.leased_since = now;
         leased_milli_ += std::int64_t{gpus} * gpu::whole_device;
         return true;
     }

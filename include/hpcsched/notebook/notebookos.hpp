@@ -145,6 +145,7 @@ struct basic_notebookos_policies {
     gpu::least_loaded placement{};
     gpu::least_loaded target{};
     Admission admission{};
+    gpu::fifo queueing{.patience = unlimited};
     previous_executor_first executor{};
     Migration migration{};
     Scaling scaling{};

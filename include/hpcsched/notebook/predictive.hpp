@@ -320,6 +320,7 @@ struct basic_predictive_policies {
     gpu::spread placement{};
     gpu::pack target{};
     Admission admission{};
+    gpu::fifo queueing{.patience = unlimited};
     tightest_first executor{};
     Migration migration{};
     basic_predictive_scaling<Users> scaling{};

@@ -7,6 +7,7 @@
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/ledger_image.hpp>
 #include <hpcsched/gpu/placement.hpp>
+#include <hpcsched/gpu/queueing.hpp>
 #include <hpcsched/gpu/room_forecast.hpp>
 #include <hpcsched/notebook/cluster_image.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
@@ -14,6 +15,7 @@
 #include <hpcsched/notebook/cluster_state.hpp>
 
 #include <algorithm>
+#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +52,8 @@ concept takes_forecasts = requires(std::remove_cvref_t<P>& p, gpu::room_forecast
 /// each.
 /// * A cell comes: the replicas are tried in the order of the executor policy, and the first whose host has the devices
 ///   free runs it. Where none has, a replica moves to a host that has them: which one is the migration policy's choice.
-///   Where no host has, hosts are provisioned, and cells wait in order of arrival.
+///   Where no host has, hosts are provisioned, and cells wait; which of them runs first is the queueing policy's
+///   choice, and whether smaller ones that come later may run meanwhile. Cells that need no device wait for nobody.
 /// * From time to time the scaling policy says how many hosts there should be; hosts to be released move their idle
 ///   replicas away first.
 /// * Where the bundle asks for it, idle kernels are moved to where they could run before their next cell comes.
@@ -112,7 +115,7 @@ class replicated_cluster {
         state_.warm_is_up(e.host);
     }
     void handle(session_opened const& e, time_point now, cluster_command_sink& out) {
-        state_.open(e.kernel, e.gpus, now);
+        state_.open(e.kernel, e.gpus, now, e.tenant);
         unplaced_.push_back(e.kernel);
         progress(now, out);
         settle(now, out);
@@ -129,7 +132,9 @@ class replicated_cluster {
     void handle(cell_submitted const& e, time_point now, cluster_command_sink& out) {
         policies_.scaling.submitted(state_, e.kernel, now);
         state_.submit(e.kernel, e.cell, e.gpus, now);
-        if (!try_run(e.kernel, now, out)) {
+        bool const held =
+            e.gpus > 0 && std::any_of(waiting_.begin(), waiting_.end(), [&](kernel_id k) { return holds_up(k, now); });
+        if (held || !try_run(e.kernel, now, out)) {
             // One that lost its last replica comes back with the first host; placed as well, it would be twice there.
             bool const lost_all = std::find(respawn_.begin(), respawn_.end(), e.kernel) != respawn_.end();
             if (state_.kernel(e.kernel).replicas.empty() && !lost_all) {
@@ -192,6 +197,25 @@ class replicated_cluster {
         out.append(wake_at{next_scaling_});
     }
 
+    /// Goes by other policies from now on; hosts, kernels and cells are as they are.
+    /// \return false where policies would not have been saved so, or want another number of replicas while kernels have
+    ///         some; nothing has changed then
+    [[nodiscard]] bool adopt(byte_reader& in, time_point now, cluster_command_sink& out)
+        requires detail::restorable_policies<Policies>
+    {
+        Policies others{policies_};
+        auto const kernels = state_.kernels();
+        bool const any_lives = std::any_of(kernels.begin(), kernels.end(),
+                                           [](kernel_state const& k) { return k.open && k.replicas_made > 0; });
+        if (!others.restore(in) || (any_lives && others.replicas != policies_.replicas)) {
+            return false;
+        }
+        policies_ = std::move(others);
+        progress(now, out);
+        settle(now, out);
+        return true;
+    }
+
     [[nodiscard]] cluster_state const& state() const noexcept { return state_; }
     [[nodiscard]] Policies const& policies() const noexcept { return policies_; }
     /// Cells that no host has room for at the moment.
@@ -236,6 +260,16 @@ class replicated_cluster {
     }
 
   private:
+    using queueing = std::remove_cvref_t<decltype(std::declval<Policies&>().queueing)>;
+
+    // One that waits: its rank, and where it is in the order of arrival.
+    struct ranked {
+        gpu::queue_rank rank;
+        std::size_t index;
+
+        friend constexpr auto operator<=>(ranked const&, ranked const&) = default;
+    };
+
     // Whether the lists hold the kernels that are to be there, each once.
     [[nodiscard]] bool lists_are_right() const {
         auto const kernels = state_.kernels();
@@ -274,22 +308,85 @@ class replicated_cluster {
     void progress(time_point now, cluster_command_sink& out) {
         place_kernels(now, out);
         replace_lost(out);
+        serve_waiting(now, out);
         std::uint64_t homeless = 0; // devices of cells that no host has room for
-        std::vector<kernel_id> still;
-        for (std::size_t i = 0; i < waiting_.size(); ++i) {
-            kernel_id const k = waiting_[i];
-            if (!state_.kernel(k).waits() || try_run(k, now, out) || begin_move_for_cell(k, now, out)) {
-                continue;
-            }
-            still.push_back(k);
+        for (kernel_id const k : waiting_) {
             homeless += state_.kernel(k).replicas.empty() || state_.kernel(k).move ? 0 : state_.kernel(k).cell_gpus;
         }
-        waiting_ = std::move(still);
         std::uint64_t const each = std::max<std::uint32_t>(1, state_.host_devices());
         auto const missing = (homeless + each - 1) / each;
         while (missing > state_.provisioning_count() && policies_.scaling.may_grow(state_)) {
             state_.provision(out);
         }
+    }
+
+    // Runs cells that wait, in the order of the queueing policy.
+    void serve_waiting(time_point now, cluster_command_sink& out) {
+        std::erase_if(waiting_, [&](kernel_id k) {
+            kernel_state const& s = state_.kernel(k);
+            return !s.waits() || (s.move && s.move->for_cell); // it will run where it moves to
+        });
+        for (bool ranks_changed = true; ranks_changed && !waiting_.empty();) {
+            ranks_changed = false;
+            rank_waiting(now);
+            std::vector<kernel_id> const in_order_of_arrival = waiting_;
+            bool held = false;
+            for (ranked const& p : ranked_) {
+                kernel_id const k = in_order_of_arrival[p.index];
+                bool const may_run = !held || state_.kernel(k).cell_gpus == 0;
+                if (may_run && (try_run(k, now, out) || begin_move_for_cell(k, now, out))) {
+                    std::erase(waiting_, k);
+                    ranks_changed = gpu::goes_by_usage<queueing>;
+                    if (ranks_changed) {
+                        break;
+                    }
+                } else {
+                    held = held || holds_up(k, now);
+                }
+            }
+        }
+    }
+
+    void rank_waiting(time_point now) {
+        gpu::tenant_usage usage;
+        if constexpr (gpu::goes_by_usage<queueing>) {
+            usage = state_.usage();
+        }
+        ranked_.clear();
+        for (std::size_t i = 0; i < waiting_.size(); ++i) {
+            ranked_.push_back({policies_.queueing.rank(want(waiting_[i]), now, usage), i});
+        }
+        std::sort(ranked_.begin(), ranked_.end());
+    }
+
+    // What a kernel's cell waits for, as the queueing policy sees it.
+    [[nodiscard]] gpu::waiting_want want(kernel_id k) const {
+        kernel_state const& s = state_.kernel(k);
+        gpu::waiting_want w;
+        w.what.owner = cluster_state::owner(k);
+        w.what.sequence = s.cell;
+        w.what.request = cluster_state::request(s.cell_gpus);
+        w.what.tenant = s.tenant;
+        w.what.expected_run = s.expected_run;
+        w.since = s.submitted;
+        return w;
+    }
+
+    // Whether those behind a kernel's cell wait with it: not for one that waits for a replica, nor for one that no host
+    // which is up could ever serve.
+    [[nodiscard]] bool holds_up(kernel_id k, time_point now) const {
+        kernel_state const& s = state_.kernel(k);
+        if (s.cell_gpus == 0 || !has_ready(s) || s.move || !policies_.queueing.holds_up(want(k), now)) {
+            return false;
+        }
+        auto const loads = state_.ledger().loads();
+        return std::any_of(loads.begin(), loads.end(), [&](gpu::host_load const& h) {
+            return h.takes_leases && state_.ledger().ever_fits(h.host, cluster_state::request(s.cell_gpus));
+        });
+    }
+
+    [[nodiscard]] static bool has_ready(kernel_state const& s) {
+        return std::any_of(s.replicas.begin(), s.replicas.end(), [](replica const& r) { return r.ready; });
     }
 
     // After anything that changed who needs devices, or how many there are.
@@ -304,9 +401,6 @@ class replicated_cluster {
 
     bool try_run(kernel_id k, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
-        if (s.move && s.move->for_cell) {
-            return true; // it will run where it moves to
-        }
         order_.clear();
         policies_.executor.order(state_, k, order_);
         for (std::size_t const i : order_) {
@@ -321,9 +415,7 @@ class replicated_cluster {
 
     bool begin_move_for_cell(kernel_id k, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
-        bool const some_ready =
-            std::any_of(s.replicas.begin(), s.replicas.end(), [](replica const& r) { return r.ready; });
-        if (!some_ready || s.move) {
+        if (!has_ready(s) || s.move) {
             return false;
         }
         gpu::placement_request const request{cluster_state::request(s.cell_gpus), {}};
@@ -599,6 +691,7 @@ class replicated_cluster {
     std::vector<kernel_id> waiting_;  // with a cell that no replica's host has room for, in order of submission
     std::vector<kernel_id> respawn_;  // that lost a replica
     std::vector<std::size_t> order_;
+    std::vector<ranked> ranked_;     // of those that wait, in the order in which they are served
     std::vector<candidate> by_rate_; // idle kernels, the likeliest to come back first
     double all_rates_ = 0;
     bool order_is_stale_ = true;

@@ -38,7 +38,7 @@ class reservation_cluster {
     }
     void handle(container_warm const&, time_point, cluster_command_sink&) {}
     void handle(session_opened const& e, time_point now, cluster_command_sink& out) {
-        state_.open(e.kernel, e.gpus, now);
+        state_.open(e.kernel, e.gpus, now, e.tenant);
         unplaced_.push_back(e.kernel);
         place_sessions(now, out);
     }

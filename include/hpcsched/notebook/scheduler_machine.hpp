@@ -4,6 +4,7 @@
 
 #include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/bytes.hpp>
+#include <hpcsched/core/hash.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/device.hpp>
 #include <hpcsched/gpu/lease.hpp>
@@ -55,6 +56,14 @@ struct kernel_record {
     friend bool operator==(kernel_record const&, kernel_record const&) = default;
 };
 
+/// The tenant that an owner's kernels count for: a hash of the name, 0 for nobody's. Two of a hundred users are one
+/// tenant with a probability of about one in a million.
+[[nodiscard]] inline std::uint32_t tenant_of(std::string_view owner) noexcept {
+    sequence_hash hash;
+    hash.add(owner);
+    return owner.empty() ? 0 : static_cast<std::uint32_t>(hash.value());
+}
+
 /// Whom a command to the cluster's scheduler concerns: for who must say whether its sender may give it.
 struct command_subject {
     enum class of : std::uint8_t {
@@ -89,6 +98,14 @@ struct kernel_view {
 };
 
 namespace detail {
+
+/// A scheduler whose policies can be replaced.
+template <class S>
+concept adopts_policies =
+    requires(S& s, S const& c, byte_reader& in, byte_buffer& bytes, time_point now, cluster_command_sink& out) {
+        { s.adopt(in, now, out) } -> std::same_as<bool>;
+        c.policies().save(bytes);
+    };
 
 /// A scheduler that can be written down, and looked at.
 template <class S>
@@ -139,6 +156,12 @@ class scheduler_machine {
     /// gone. `repeated` where it is so already, `stale` where there is no such host.
     static void drain_host(gpu::host_id id, bool draining, time_point now, byte_buffer& out) {
         begin(operation::drain_host, now, {id.value, draining ? 1U : 0U}, out);
+    }
+    /// The policies that all go by from now on, as they save themselves: those of whoever says it first, until somebody
+    /// says it with `change`. `repeated` where they are these, refused where they are others, or cannot be adopted.
+    static void set_policies(std::span<std::byte const> saved, bool change, time_point now, byte_buffer& out) {
+        begin(operation::set_policies, now, {change ? 1U : 0U}, out);
+        out.insert(out.end(), saved.begin(), saved.end());
     }
     /// Opens a kernel under the lowest number that is free. `repeated` where a kernel of that name and owner is open,
     /// whatever it was said to need; refused where another owns it, or a lease can never have so many devices.
@@ -295,6 +318,8 @@ class scheduler_machine {
     [[nodiscard]] std::uint64_t last_serial() const noexcept { return last_serial_; }
     /// When the scheduler wants to be woken; `never`: it does not.
     [[nodiscard]] time_point next_wake() const noexcept { return next_wake_; }
+    /// Whether somebody has said by which policies all go. Before, they are those that the machine was made with.
+    [[nodiscard]] bool policies_are_set() const noexcept { return policies_are_set_; }
     /// The latest time of a command that was done.
     [[nodiscard]] time_point now() const noexcept { return now_; }
 
@@ -304,6 +329,7 @@ class scheduler_machine {
         image::put(out, now_);
         image::put(out, next_wake_);
         put_word(out, last_serial_);
+        put_word(out, policies_are_set_ ? 1 : 0);
         put_word(out, records_.size());
         for (kernel_record const& r : records_) {
             put_word(out, r.serial);
@@ -325,6 +351,7 @@ class scheduler_machine {
         made.now_ = image::take_time(in);
         made.next_wake_ = image::take_time(in);
         made.last_serial_ = in.word();
+        made.policies_are_set_ = image::take_flag(in);
         made.records_.clear();
         made.by_name_.clear();
         std::uint64_t const count = in.word();
@@ -359,6 +386,7 @@ class scheduler_machine {
         replica_is_ready,
         wake,
         drain_host,
+        set_policies,
     };
 
     static constexpr time_point time_max{duration{std::int64_t{1} << 62U}}; // an interval can be added
@@ -412,6 +440,10 @@ class scheduler_machine {
             gpu::host_id const id = image::take_host(in);
             bool const draining = image::take_flag(in);
             return whole(in) ? answer{drain(id, draining, now)} : answer{};
+        }
+        case operation::set_policies: {
+            bool const change = image::take_flag(in);
+            return in.good() ? answer{adopt(in.rest(), change, now)} : answer{};
         }
         case operation::open_kernel: {
             auto const gpus = image::take<std::uint32_t>(in);
@@ -473,6 +505,33 @@ class scheduler_machine {
         return scheduler_outcome::done;
     }
 
+    scheduler_outcome adopt(std::span<std::byte const> saved, bool change, time_point now) {
+        if constexpr (detail::adopts_policies<Scheduler>) {
+            byte_buffer present;
+            scheduler_.policies().save(present);
+            if (policies_are_set_ && std::equal(present.begin(), present.end(), saved.begin(), saved.end())) {
+                return scheduler_outcome::repeated;
+            }
+            byte_reader in{saved};
+            if (auto others = scheduler_.policies(); !others.restore(in) || !whole(in)) {
+                return scheduler_outcome::malformed;
+            }
+            byte_reader once_more{saved};
+            Scheduler adopting{scheduler_};
+            cluster_command_buffer out;
+            if ((policies_are_set_ && !change) || !adopting.adopt(once_more, std::max(now_, now), out)) {
+                return scheduler_outcome::refused;
+            }
+            policies_are_set_ = true;
+            scheduler_ = std::move(adopting);
+            now_ = std::max(now_, now);
+            note(out);
+            return scheduler_outcome::done;
+        } else {
+            return scheduler_outcome::refused;
+        }
+    }
+
     scheduler_outcome lose(gpu::host_id id, time_point now) {
         auto const hosts = state().hosts();
         if (id.value >= hosts.size() || hosts[id.value].phase == host_phase::absent) {
@@ -518,7 +577,7 @@ class scheduler_machine {
         by_name_.emplace(name, k);
         records_[k.value] = {
             .name = std::move(name), .serial = ++last_serial_, .gpus = gpus, .owner = std::move(owner)};
-        deliver(session_opened{k, gpus}, now);
+        deliver(session_opened{k, gpus, tenant_of(records_[k.value].owner)}, now);
         return {scheduler_outcome::done, k, last_serial_};
     }
 
@@ -591,6 +650,10 @@ class scheduler_machine {
         now_ = std::max(now_, now);
         cluster_command_buffer out;
         scheduler_.handle(e, now_, out);
+        note(out);
+    }
+
+    void note(cluster_command_buffer const& out) {
         for (cluster_command const& c : out.items()) {
             if (auto const* const run = std::get_if<run_cell>(&c)) {
                 ++records_[run->kernel.value].generation;
@@ -663,7 +726,7 @@ class scheduler_machine {
                              std::all_of(r.founders.begin(), r.founders.end(),
                                          [](gpu::host_id h) { return h.value < gpu::host_count_max; });
         bool const ran = !s.running || r.generation > 0;
-        bool const in_time = s.submitted <= now_ && s.idle_since <= now_;
+        bool const in_time = s.submitted <= now_ && s.idle_since <= now_ && s.leased_since <= now_;
         return named && counted && founded && ran && in_time && s.gpus <= gpu::device_count_max &&
                s.cell_gpus <= gpu::device_count_max;
     }
@@ -672,6 +735,7 @@ class scheduler_machine {
     time_point now_{};
     time_point next_wake_ = never;
     std::uint64_t last_serial_ = 0;
+    bool policies_are_set_ = false;
     std::vector<kernel_record> records_; // by number
     std::map<std::string, kernel_id, std::less<>> by_name_;
 };

@@ -5,25 +5,29 @@
 #include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/chosen_placement.hpp>
+#include <hpcsched/gpu/chosen_queueing.hpp>
 #include <hpcsched/gpu/ledger_image.hpp>
-#include <hpcsched/gpu/placement.hpp>
 #include <hpcsched/notebook/cluster_policies.hpp>
 #include <hpcsched/notebook/replicated_cluster.hpp>
 
+#include <chrono>
 #include <cstdint>
 
 namespace hpcsched::notebook {
 
 /// A cluster of hosts that are there already: none is asked for and none is given back, so what finds no room waits.
-/// Nothing is drawn and nothing is learned: all that it knows is what happened.
+/// Nothing is drawn: all that it knows is what happened.
 ///
-/// A kernel lives on the hosts that are the least loaded, and waits for its hosts while there are fewer than `replicas`
-/// that could serve it.
+/// A kernel lives on the hosts that the placement likes best, and waits for its hosts while there are fewer than
+/// `replicas` that could serve it. Who places, and who of those that wait is next, is chosen while the program runs.
 struct standing_policies {
-    std::uint32_t replicas = 3; ///< of each kernel, >= 1
-    gpu::least_loaded placement{};
-    gpu::least_loaded target{};
-    gpu::admit_all admission{}; ///< who would not be admitted would wait for a host that does not come
+    std::uint32_t replicas = 3;        ///< of each kernel, >= 1
+    gpu::chosen_placement placement{}; ///< where replicas live
+    gpu::chosen_placement target{};    ///< where a replica moves whose cell found no room
+    gpu::admit_all admission{};        ///< who would not be admitted would wait for a host that does not come
+    /// In order of arrival; but smaller cells run meanwhile, as long as none has waited for a minute that needs more.
+    gpu::chosen_queueing queueing{{.patience = std::chrono::minutes{1}}};
     previous_executor_first executor{};
     least_useful_victim migration{};
     no_scaling scaling{};
@@ -31,10 +35,15 @@ struct standing_policies {
     no_rebalancing rebalancing{};
     static constexpr duration reclaim_after = unlimited;
 
-    void save(byte_buffer& out) const { put_word(out, replicas); }
+    void save(byte_buffer& out) const {
+        put_word(out, replicas);
+        placement.save(out);
+        target.save(out);
+        queueing.save(out);
+    }
     [[nodiscard]] bool restore(byte_reader& in) {
         replicas = gpu::ledger_image::take<std::uint32_t>(in);
-        return in.good() && replicas >= 1;
+        return in.good() && replicas >= 1 && placement.restore(in) && target.restore(in) && queueing.restore(in);
     }
 };
 static_assert(cluster_policies<standing_policies>);

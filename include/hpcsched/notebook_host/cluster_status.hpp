@@ -42,6 +42,7 @@ struct kernel_status {
 struct cluster_status {
     std::uint32_t asked = 0;  ///< the host
     std::uint32_t leader = 0; ///< of the group that keeps the scheduler; 0: none is known
+    std::string policies{};   ///< by which it goes, in words
     std::vector<host_status> hosts{};
     std::vector<kernel_status> kernels{};
     std::string json{}; ///< the same, as the host said it

@@ -6,6 +6,7 @@
 #include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/device.hpp>
 #include <hpcsched/notebook/kernel_replica.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/raft_asio/event_loop.hpp>
 #include <hpcsched/raft_asio/network_config.hpp>
 #include <hpcsched/raft_log/journal.hpp>
@@ -40,7 +41,11 @@ struct kernel_host_config {
     raft_asio::network_config network{}; ///< this node, and all nodes of the cluster
     raft_log::journal_config log{};      ///< its cluster and node are those of `network`
     duration election_timeout = std::chrono::seconds{1};
-    std::uint32_t replicas = 3; ///< of each kernel, on different hosts; the same on all nodes
+    /// By which policies the cluster goes: those of the host that comes first, and the cluster's log keeps them. One
+    /// that comes with others says so and goes by the cluster's; where it wants another number of replicas, it takes no
+    /// part.
+    notebook::standing_policies policies{};
+    bool changes_policies = false; ///< a cluster that goes by others goes by these once this host has come
     /// When a replica that is chosen starts a cell; hosts may differ in it.
     notebook::start_after start = notebook::start_after::request;
     gpu::host_info devices{}; ///< what this host has for cells

@@ -5,7 +5,7 @@ using namespace hpcsched;
 
 struct near_miss {
     int rank(gpu::waiting_want const&, time_point, gpu::tenant_usage const&) const noexcept;
-    bool strict() const noexcept;
+    bool holds_up(gpu::waiting_want const&, time_point) const noexcept;
 };
 
 static_assert(gpu::queueing_policy<near_miss>);

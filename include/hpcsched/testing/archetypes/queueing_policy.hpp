@@ -20,7 +20,7 @@ class minimal_queueing_policy {
     ~minimal_queueing_policy();
 
     [[nodiscard]] gpu::queue_rank rank(gpu::waiting_want const&, time_point, gpu::tenant_usage const&) const noexcept;
-    [[nodiscard]] bool strict() const noexcept;
+    [[nodiscard]] bool holds_up(gpu::waiting_want const&, time_point) const noexcept;
 };
 
 static_assert(gpu::queueing_policy<minimal_queueing_policy>);

@@ -66,7 +66,7 @@ class drawn_cluster {
             notebook::kernel_id const k{next_kernel_++};
             constexpr std::array<std::uint32_t, 4> sizes{1, 1, 4, 8};
             kernels_[k.value].gpus = std::min(sizes[draw(sizes.size())], options_.host_devices);
-            return notebook::session_opened{k, kernels_[k.value].gpus};
+            return notebook::session_opened{k, kernels_[k.value].gpus, k.value % 3};
         }
         if (kernels_.empty()) {
             return std::nullopt;

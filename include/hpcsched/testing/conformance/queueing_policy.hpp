@@ -68,13 +68,14 @@ class want_draws {
 
 /// Asks a policy about drawn wants and checks the rules of `gpu::queueing_policy`:
 ///
-/// * it says the same of the same want, time and usage, and of its strictness;
-/// * of two wants that differ in their urgency alone the more urgent one has no larger rank.
+/// * it says the same of the same want, time and usage;
+/// * of two wants that differ in their urgency alone the more urgent one has no larger rank;
+/// * who holds others up does so later as well;
+/// * one that says that it ignores usage does.
 ///
 /// \return the first rule that was broken, with the seed; empty: none
 template <gpu::queueing_policy Policy>
 [[nodiscard]] std::vector<std::string> check_queueing_policy(Policy const& policy, std::uint64_t seeds = 200) {
-    bool const strict = policy.strict();
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         detail::want_draws draws{seed};
         std::string const place = "seed " + std::to_string(seed) + ": ";
@@ -83,8 +84,16 @@ template <gpu::queueing_policy Policy>
         for (int n = 0; n < 50; ++n) {
             gpu::waiting_want const w = draws.want(now);
             gpu::queue_rank const rank = policy.rank(w, now, usage);
-            if (policy.rank(w, now, usage) != rank || policy.strict() != strict) {
-                return {place + "it says two things of one want, or of itself"};
+            bool const holds_up = policy.holds_up(w, now);
+            if (policy.rank(w, now, usage) != rank || policy.holds_up(w, now) != holds_up) {
+                return {place + "it says two things of one want"};
+            }
+            if (holds_up &&
+                !policy.holds_up(w, now + duration{1 + static_cast<std::int64_t>(draws.below(1U << 30U))})) {
+                return {place + "who held others up does so no more"};
+            }
+            if (!gpu::goes_by_usage<Policy> && policy.rank(w, now, {}) != rank) {
+                return {place + "it goes by the usage that it says to ignore"};
             }
             gpu::waiting_want other = w;
             other.what.priority = draws.priority();
