@@ -245,15 +245,7 @@ exit_code serve(arguments const& given) {
     return exit_code::success;
 }
 
-} // namespace
-
-command_spec notebook_serve_command() {
-    std::vector<option_spec> options = node_options();
-    for (option_spec& o : options) {
-        if (o.name == "--data") {
-            o.help = "where the log is [default: hpcsched-notebook-ID]";
-        }
-    }
+void append_policy_options(std::vector<option_spec>& options) {
     constexpr char const* policies = "Policies (the cluster goes by those of the host that comes first)";
     options.push_back(
         {"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]", policies});
@@ -282,6 +274,18 @@ command_spec notebook_serve_command() {
                        "the cluster goes by other policies: by these from now on. Their number of replicas\n"
                        "stays while kernels live",
                        policies});
+}
+
+} // namespace
+
+command_spec notebook_serve_command() {
+    std::vector<option_spec> options = node_options();
+    for (option_spec& o : options) {
+        if (o.name == "--data") {
+            o.help = "where the log is [default: hpcsched-notebook-ID]";
+        }
+    }
+    append_policy_options(options);
     options.push_back({"--run-as", "WHO",
                        "as whom kernels run, the same on all hosts: certificate, the user whom the\n"
                        "client's certificate names, who alone reaches the kernel; a user's name, for\n"

@@ -7,6 +7,7 @@
 #include "host_machine.hpp"
 #include "host_protocol.hpp"
 #include "hosted_kernel.hpp"
+#include "status_json.hpp"
 #include "status_page.hpp"
 #include "store_keeper.hpp"
 #include "timer.hpp"
@@ -33,16 +34,6 @@ using host_node = raft_asio::node<host_machine>;
 
 constexpr duration tick = std::chrono::milliseconds{100};
 constexpr duration settle = std::chrono::milliseconds{500}; // between two tries of what may be lost
-
-// By which policies a cluster goes, as its status tells it.
-[[nodiscard]] json::object described(notebook::standing_policies const& p) {
-    duration const patience = p.queueing.chosen().patience;
-    json::value const in_ms = patience == unlimited ? json::value(nullptr) : json::value(patience.count() / 1'000'000);
-    return {{"replicas", p.replicas},
-            {"placement", p.placement.name()},
-            {"queue", p.queueing.name()},
-            {"patience_ms", in_ms}};
-}
 
 } // namespace
 
@@ -678,20 +669,9 @@ class kernel_host::state {
         if (c->policies_are_set()) {
             told["policies"] = described(c->scheduler().policies());
         }
-        auto const& ledger = c->state().ledger();
         for (raft_asio::peer const& p : config_.network.peers) {
-            json::object host{{"id", p.id.value}, {"address", p.address}, {"up", ledger.contains(host_of(p.id))}};
+            json::object host = described(*c, p);
             host["connected"] = p.id == self_ || node_->network().connected(p.id);
-            if (ledger.contains(host_of(p.id))) {
-                auto const& load = ledger.load(host_of(p.id));
-                host["draining"] = c->state().host(host_of(p.id)).phase == notebook::host_phase::draining;
-                host["gpus"] = load.device_count;
-                host["gpus_free"] = load.free_count;
-                host["gpus_subscribed"] =
-                    static_cast<double>(ledger.host(host_of(p.id)).subscribed.gpu_milli) / gpu::whole_device;
-                host["cpus"] = static_cast<double>(ledger.host(host_of(p.id)).capacity.cpu_milli) / 1000;
-                host["memory_mib"] = ledger.host(host_of(p.id)).capacity.memory_mib;
-            }
             told["hosts"].as_array().push_back(std::move(host));
         }
         for (auto const& [name, id] : c->open_kernels()) {
@@ -701,27 +681,13 @@ class kernel_host::state {
     }
 
     [[nodiscard]] json::object status_of(cluster_machine const& c, std::string const& name, notebook::kernel_id id) {
-        auto const view = c.view(id);
-        json::object kernel{{"name", name}, {"serial", view.serial}, {"gpus", view.gpus}, {"replicas", json::array{}}};
-        if (std::string const& owner = c.kernel(id).owner; !owner.empty()) {
-            kernel["owner"] = owner;
-        }
-        for (notebook::replica const& r : view.replicas) {
-            kernel["replicas"].as_array().push_back({{"host", r.host.value}, {"ready", r.ready}});
-        }
-        if (view.cell != 0) {
-            json::object cell{{"number", view.cell}, {"running", view.running}};
-            if (view.running) {
-                cell["host"] = view.executor_host.value;
-                cell["devices"] = devices_in(view.devices);
-            }
-            kernel["leased_cell"] = std::move(cell);
-        }
-        if (notebook::kernel_log const* const log = log_of(view.serial)) {
+        json::object kernel = described(c, name, id);
+        auto const serial = c.kernel(id).serial;
+        if (notebook::kernel_log const* const log = log_of(serial)) {
             kernel["cells"] = log->last_done().cell;
             kernel["names"] = log->names().size();
             kernel["phase"] = log->phase() == notebook::kernel_phase::running ? "running" : "idle";
-            kernel["leader"] = node_->server(group_of_kernel(view.serial))->replica().leader().value;
+            kernel["leader"] = node_->server(group_of_kernel(serial))->replica().leader().value;
         }
         return kernel;
     }

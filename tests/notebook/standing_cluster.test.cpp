@@ -195,6 +195,22 @@ TEST_CASE("standing cluster: a cell that no host could serve any more holds nobo
     CHECK_FALSE(runs(c, 0));
 }
 
+TEST_CASE("standing cluster: a cell holds others up only where it could run itself") {
+    auto c = one_host({.patience = duration{0}});
+    open(c, {8, 4, 2, 2});
+    c.add_host(1, gpu::uniform_host(2));
+    c.submit(1, 4);
+    c.submit(0, 8);
+    c.submit(2, 2); // four are free on the large host, and it lives there
+    c.ready();
+    CHECK(runs(c, 2));
+    CHECK(c.runs().back().host == gpu::host_id{1});
+    c.submit(3, 2);
+    CHECK_FALSE(runs(c, 3));
+    c.finish(1);
+    CHECK(runs(c, 0));
+}
+
 TEST_CASE("standing cluster: by fair share who has less of their quota runs next, whoever came first") {
     auto c = one_host({.policy = gpu::chosen_queueing::kind::fair_share, .default_quota = 4000});
     open(c, {4, 4, 4, 4, 4}, {1, 1, 1, 2, 2});

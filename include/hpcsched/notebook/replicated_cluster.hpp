@@ -19,6 +19,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -53,7 +54,8 @@ concept takes_forecasts = requires(std::remove_cvref_t<P>& p, gpu::room_forecast
 /// * A cell comes: the replicas are tried in the order of the executor policy, and the first whose host has the devices
 ///   free runs it. Where none has, a replica moves to a host that has them: which one is the migration policy's choice.
 ///   Where no host has, hosts are provisioned, and cells wait; which of them runs first is the queueing policy's
-///   choice, and whether smaller ones that come later may run meanwhile. Cells that need no device wait for nobody.
+///   choice, and whether others may run meanwhile on the hosts that could serve one that waits. Cells that need no
+///   device wait for nobody.
 /// * From time to time the scaling policy says how many hosts there should be; hosts to be released move their idle
 ///   replicas away first.
 /// * Where the bundle asks for it, idle kernels are moved to where they could run before their next cell comes.
@@ -132,9 +134,11 @@ class replicated_cluster {
     void handle(cell_submitted const& e, time_point now, cluster_command_sink& out) {
         policies_.scaling.submitted(state_, e.kernel, now);
         state_.submit(e.kernel, e.cell, e.gpus, now);
-        bool const held =
-            e.gpus > 0 && std::any_of(waiting_.begin(), waiting_.end(), [&](kernel_id k) { return holds_up(k, now); });
-        if (held || !try_run(e.kernel, now, out)) {
+        std::uint32_t held = nothing_is_held;
+        for (kernel_id const k : waiting_) {
+            held = std::min(held, held_by(k, now));
+        }
+        if (!try_run(e.kernel, held, now, out)) {
             // One that lost its last replica comes back with the first host; placed as well, it would be twice there.
             bool const lost_all = std::find(respawn_.begin(), respawn_.end(), e.kernel) != respawn_.end();
             if (state_.kernel(e.kernel).replicas.empty() && !lost_all) {
@@ -260,6 +264,8 @@ class replicated_cluster {
     }
 
   private:
+    static constexpr std::uint32_t nothing_is_held = std::numeric_limits<std::uint32_t>::max();
+
     using queueing = std::remove_cvref_t<decltype(std::declval<Policies&>().queueing)>;
 
     // One that waits: its rank, and where it is in the order of arrival.
@@ -330,18 +336,17 @@ class replicated_cluster {
             ranks_changed = false;
             rank_waiting(now);
             std::vector<kernel_id> const in_order_of_arrival = waiting_;
-            bool held = false;
+            std::uint32_t held = nothing_is_held;
             for (ranked const& p : ranked_) {
                 kernel_id const k = in_order_of_arrival[p.index];
-                bool const may_run = !held || state_.kernel(k).cell_gpus == 0;
-                if (may_run && (try_run(k, now, out) || begin_move_for_cell(k, now, out))) {
+                if (try_run(k, held, now, out) || begin_move_for_cell(k, held, now, out)) {
                     std::erase(waiting_, k);
                     ranks_changed = gpu::goes_by_usage<queueing>;
                     if (ranks_changed) {
                         break;
                     }
                 } else {
-                    held = held || holds_up(k, now);
+                    held = std::min(held, held_by(k, now));
                 }
             }
         }
@@ -372,17 +377,17 @@ class replicated_cluster {
         return w;
     }
 
-    // Whether those behind a kernel's cell wait with it: not for one that waits for a replica, nor for one that no host
-    // which is up could ever serve.
-    [[nodiscard]] bool holds_up(kernel_id k, time_point now) const {
+    // Devices that a kernel's cell waits for, where it holds others up: they are not to run where it could ever run.
+    // One that waits for a replica holds nobody up.
+    [[nodiscard]] std::uint32_t held_by(kernel_id k, time_point now) const {
         kernel_state const& s = state_.kernel(k);
-        if (s.cell_gpus == 0 || !has_ready(s) || s.move || !policies_.queueing.holds_up(want(k), now)) {
-            return false;
-        }
-        auto const loads = state_.ledger().loads();
-        return std::any_of(loads.begin(), loads.end(), [&](gpu::host_load const& h) {
-            return h.takes_leases && state_.ledger().ever_fits(h.host, cluster_state::request(s.cell_gpus));
-        });
+        bool const waits_for_devices = s.cell_gpus > 0 && has_ready(s) && !s.move;
+        return waits_for_devices && policies_.queueing.holds_up(want(k), now) ? s.cell_gpus : nothing_is_held;
+    }
+
+    // Whether a kernel's cell must not run on a host because another waits for so many devices.
+    [[nodiscard]] bool is_held(gpu::host_id h, kernel_state const& s, std::uint32_t held) const {
+        return s.cell_gpus > 0 && held != nothing_is_held && state_.ledger().ever_fits(h, cluster_state::request(held));
     }
 
     [[nodiscard]] static bool has_ready(kernel_state const& s) {
@@ -399,13 +404,13 @@ class replicated_cluster {
         empty_draining(out);
     }
 
-    bool try_run(kernel_id k, time_point now, cluster_command_sink& out) {
+    bool try_run(kernel_id k, std::uint32_t held, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
         order_.clear();
         policies_.executor.order(state_, k, order_);
         for (std::size_t const i : order_) {
             replica const r = s.replicas[i];
-            if (r.ready && state_.lease_for_cell(k, r.host, now)) {
+            if (r.ready && !is_held(r.host, s, held) && state_.lease_for_cell(k, r.host, now)) {
                 state_.run(k, r.id, r.host, false, out);
                 return true;
             }
@@ -413,15 +418,16 @@ class replicated_cluster {
         return false;
     }
 
-    bool begin_move_for_cell(kernel_id k, time_point now, cluster_command_sink& out) {
+    bool begin_move_for_cell(kernel_id k, std::uint32_t held, time_point now, cluster_command_sink& out) {
         kernel_state const& s = state_.kernel(k);
         if (!has_ready(s) || s.move) {
             return false;
         }
         gpu::placement_request const request{cluster_state::request(s.cell_gpus), {}};
         auto const eligible = [&](bool waived) {
-            return gpu::best_host(policies_.target, state_.ledger(), request, gpu::room::now,
-                                  [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, waived); });
+            return gpu::best_host(policies_.target, state_.ledger(), request, gpu::room::now, [&](gpu::host_id h) {
+                return !s.lives_on(h) && !is_held(h, s, held) && admits(h, s.gpus, waived);
+            });
         };
         auto target = eligible(false);
         if (!target) {
