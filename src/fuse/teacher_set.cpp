@@ -32,8 +32,8 @@ void add(sequence_hash& to, block const& b, std::uint64_t description) noexcept 
 
 std::string fault_of(teacher const& each, teacher const& first) {
     if (each.blocks.empty() || each.blocks.size() > teacher_set::blocks_max) {
-        return "has " + std::to_string(each.blocks.size()) + " blocks; 1 to " + std::to_string(teacher_set::blocks_max) +
-               " can be fused, take several modules as one block";
+        return "has " + std::to_string(each.blocks.size()) + " blocks; 1 to " +
+               std::to_string(teacher_set::blocks_max) + " can be fused, take several modules as one block";
     }
     for (std::size_t i = 0; i < each.blocks.size(); ++i) {
         block const& b = each.blocks[i];

@@ -202,16 +202,12 @@ class replicated_cluster {
     }
 
     /// Goes by other policies from now on; hosts, kernels and cells are as they are.
-    /// \return false where policies would not have been saved so, or want another number of replicas while kernels have
-    ///         some; nothing has changed then
-    [[nodiscard]] bool adopt(byte_reader& in, time_point now, cluster_command_sink& out)
-        requires detail::restorable_policies<Policies>
-    {
-        Policies others{policies_};
+    /// \return false where they want another number of replicas while kernels have some; nothing has changed then
+    [[nodiscard]] bool adopt(Policies others, time_point now, cluster_command_sink& out) {
         auto const kernels = state_.kernels();
         bool const any_lives = std::any_of(kernels.begin(), kernels.end(),
                                            [](kernel_state const& k) { return k.open && k.replicas_made > 0; });
-        if (!others.restore(in) || (any_lives && others.replicas != policies_.replicas)) {
+        if (any_lives && others.replicas != policies_.replicas) {
             return false;
         }
         policies_ = std::move(others);

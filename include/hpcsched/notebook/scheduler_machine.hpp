@@ -27,6 +27,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -101,11 +102,12 @@ namespace detail {
 
 /// A scheduler whose policies can be replaced.
 template <class S>
-concept adopts_policies =
-    requires(S& s, S const& c, byte_reader& in, byte_buffer& bytes, time_point now, cluster_command_sink& out) {
-        { s.adopt(in, now, out) } -> std::same_as<bool>;
-        c.policies().save(bytes);
-    };
+concept adopts_policies = requires(S& s, byte_reader& in, byte_buffer& bytes, time_point now, cluster_command_sink& out,
+                                   std::remove_cvref_t<decltype(s.policies())> others) {
+    { s.adopt(others, now, out) } -> std::same_as<bool>;
+    { others.restore(in) } -> std::same_as<bool>;
+    others.save(bytes);
+};
 
 /// A scheduler that can be written down, and looked at.
 template <class S>
@@ -513,17 +515,15 @@ class scheduler_machine {
                 return scheduler_outcome::repeated;
             }
             byte_reader in{saved};
-            if (auto others = scheduler_.policies(); !others.restore(in) || !whole(in)) {
+            auto others = scheduler_.policies();
+            if (!others.restore(in) || !whole(in)) {
                 return scheduler_outcome::malformed;
             }
-            byte_reader once_more{saved};
-            Scheduler adopting{scheduler_};
             cluster_command_buffer out;
-            if ((policies_are_set_ && !change) || !adopting.adopt(once_more, std::max(now_, now), out)) {
+            if ((policies_are_set_ && !change) || !scheduler_.adopt(std::move(others), std::max(now_, now), out)) {
                 return scheduler_outcome::refused;
             }
             policies_are_set_ = true;
-            scheduler_ = std::move(adopting);
             now_ = std::max(now_, now);
             note(out);
             return scheduler_outcome::done;
