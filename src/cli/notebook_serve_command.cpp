@@ -11,6 +11,7 @@
 #include "gpu_inventory.hpp"
 #endif
 #include "raft_settings.hpp"
+#include "standing_settings.hpp"
 #include "values.hpp"
 #include <unistd.h>
 
@@ -156,35 +157,12 @@ void set_quotas(std::string const& text, gpu::chosen_queueing::config& queueing)
 }
 
 notebook::standing_policies policies_of(arguments const& given, std::uint64_t hosts) {
-    notebook::standing_policies p;
-    p.replicas = static_cast<std::uint32_t>(
-        or_fail(parse_count(given.one("--replicas", std::to_string(std::min<std::uint64_t>(3, hosts))), 1, hosts),
-                exit_code::usage, "--replicas: "));
-    auto const one_of = [&](std::string const& option, auto const& names, auto const& found) {
-        std::string all;
-        for (std::string_view const name : names) {
-            all += (all.empty() ? "" : ", ") + std::string{name};
-        }
-        if (!found) {
-            throw failure{exit_code::usage, option + ": '" + given.one(option) + "' is none of " + all};
-        }
-        return *found;
-    };
-    auto const placement = gpu::chosen_placement::named(given.one("--placement", std::string{p.placement.name()}));
-    p.placement = one_of("--placement", gpu::chosen_placement::names, placement);
-    p.target = p.placement;
-    gpu::chosen_queueing::config queueing = p.queueing.chosen();
-    auto const order = gpu::chosen_queueing::named(given.one("--queue", std::string{p.queueing.name()}));
-    queueing.policy = one_of("--queue", gpu::chosen_queueing::names, order);
-    if (std::string const patience = given.one("--patience", "1min"); patience == "never") {
-        queueing.patience = unlimited;
-    } else {
-        queueing.patience = or_fail(parse_duration(patience), exit_code::usage, "--patience: ");
-    }
+    notebook::standing_policies p = standing_settings(given, hosts, given.one("--queue", "fifo"));
     if (given.has("--quota")) {
+        gpu::chosen_queueing::config queueing = p.queueing.chosen();
         set_quotas(given.one("--quota"), queueing);
+        p.queueing = gpu::chosen_queueing{std::move(queueing)};
     }
-    p.queueing = gpu::chosen_queueing{std::move(queueing)};
     return p;
 }
 
@@ -247,25 +225,17 @@ exit_code serve(arguments const& given) {
 
 void append_policy_options(std::vector<option_spec>& options) {
     constexpr char const* policies = "Policies (the cluster goes by those of the host that comes first)";
-    options.push_back(
-        {"--replicas", "N", "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]", policies});
-    options.push_back({"--placement", "NAME",
-                       "where replicas live, and where one moves whose cell finds no room: least-loaded,\n"
-                       "where most devices are free; pack, where the fewest are that suffice; spread,\n"
-                       "where the fewest are subscribed; one-group, where links between them are fast;\n"
-                       "keeps-room, not where eight are free for a large cell [default: least-loaded]",
-                       policies,
-                       value_completion::one_of({"least-loaded", "pack", "spread", "one-group", "keeps-room"})});
-    options.push_back({"--queue", "NAME",
-                       "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
-                       "the kernel's cells have kept their devices; aged, by waiting over that; or\n"
-                       "fair-share, who has the smallest part of their quota [default: fifo]",
-                       policies, value_completion::one_of({"fifo", "shortest", "aged", "fair-share"})});
-    options.push_back({"--patience", "TIME",
-                       "a cell that waits lets those behind it run that fit, until it has waited for so\n"
-                       "long; 0: it never does; never: it always does, and small cells can starve it; for\n"
-                       "all but shortest, where it always does [default: 1min]",
-                       policies});
+    for (option_spec& o :
+         standing_options(policies,
+                          {.name = "--queue",
+                           .value = "NAME",
+                           .help = "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
+                                   "the kernel's cells have kept their devices; aged, by waiting over that; or\n"
+                                   "fair-share, who has the smallest part of their quota [default: fifo]",
+                           .complete = value_completion::one_of({"fifo", "shortest", "aged", "fair-share"})},
+                          "of each kernel, the same on all hosts [default: 3, or all nodes if fewer]")) {
+        options.push_back(std::move(o));
+    }
     options.push_back({"--quota", "LIST",
                        "devices of each user, as their certificates name them, for fair-share:\n"
                        "USER=N,..., and others=N for each of the rest [default: others=1]",

@@ -6,11 +6,13 @@
 #include <hpcsched/experiment/notebook_trace_file.hpp>
 #include <hpcsched/experiment/results_io.hpp>
 #include <hpcsched/experiment/suggest.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/workload/notebook_generator.hpp>
 #include <hpcsched/workload/notebook_window.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "standing_settings.hpp"
 #include "values.hpp"
 #include <unistd.h>
 
@@ -33,6 +35,8 @@
 namespace hpcsched::cli {
 namespace {
 
+constexpr char const* all_queues = "fifo,shortest,aged,fair-share";
+
 constexpr char const* details =
     R"(A trace of notebook cells is replayed on a cluster of GPU hosts that a policy schedules: where kernels
 live, where their cells run, how many hosts there are. Without a trace one is generated, as large and as uneven
@@ -44,11 +48,14 @@ Examples:
   hpcsched notebook simulate idlt_june.csv --window 17.5h its busiest 17.5 hours
   hpcsched notebook simulate --sessions 3000 -p notebookos,predictive --seeds 5
   hpcsched notebook simulate --host-lifetime 30d          hosts fail, each once in 30 days on average
+  hpcsched notebook simulate mine.csv --hosts 24          what users would wait for on 24 hosts, by queue
 
 Policies: reservation (a session has its GPUs from its first to its last moment), batch (every cell a job),
 notebookos-lcp (the same, from a large pool of containers), notebookos (three replicas, GPUs while a cell runs),
 notebookos-foreseen (the same, admitted and moved by noisy futures of the cluster), predictive and foreseeing (this
-library's own; those that ask noisy futures take a minute for a month).
+library's own; those that ask noisy futures take a minute for a month). With --hosts, the cluster is one that hpcsched
+notebook serve keeps: so many hosts all the time, three replicas, and a queue for what finds no room; a policy for each
+queue (standing-fifo, ...), to which -p adds others.
 
 "saved" is GPU-hours provisioned less than reservation; "at once" the share of cells whose GPUs were there when
 they were submitted; "delay" runs from submission to the start of the cell's code, "done" to its reply; "moved"
@@ -93,7 +100,33 @@ std::uint64_t count_of(arguments const& given, char const* option, std::uint64_t
                : otherwise;
 }
 
+/// A policy for each queue of the hosts that stay, where there are such.
+void choose_queues(arguments const& given, settings& s) {
+    if (!given.has("--hosts")) {
+        for (char const* const option : {"--queue", "--placement", "--patience", "--replicas"}) {
+            if (given.has(option)) {
+                throw failure{exit_code::usage, std::string{option} + " needs --hosts, which says how many there are"};
+            }
+        }
+        return;
+    }
+    std::uint64_t const hosts = count_of(given, "--hosts", 1, 1'000'000, 0);
+    auto const queues = split_list(given.one("--queue", all_queues));
+    if (queues.empty()) {
+        throw failure{exit_code::usage, "--queue: name at least one"};
+    }
+    for (std::string const& queue : queues) {
+        notebook::standing_policies policies = standing_settings(given, hosts, queue);
+        policies.scaling.hosts = static_cast<std::uint32_t>(hosts);
+        s.policies.push_back(experiment::standing_notebook_policy(policies));
+    }
+}
+
 void choose_policies(arguments const& given, settings& s) {
+    choose_queues(given, s);
+    if (!s.policies.empty() && !given.has("--policies")) {
+        return;
+    }
     auto shipped = experiment::shipped_notebook_policies();
     std::vector<std::string> names;
     for (auto const& p : shipped) {
@@ -304,66 +337,79 @@ command_spec notebook_simulate_command() {
     }
     std::string const workload = "Workload";
     std::string const cluster = "Cluster";
-    return {
-        .name = "simulate",
-        .description = "Replay a trace of notebooks under several schedulers: a table, a page, CSV and JSON",
-        .details = details,
-        .options =
-            {{.name = "trace",
-              .value = "FILE",
-              .help = "a trace, also compressed with gzip; -: standard input\n"
-                      "[default: one is generated]",
-              .group = workload,
-              .complete = value_completion::file()},
-             {.name = "--window", .value = "TIME", .help = "only so long a part of it, the busiest", .group = workload},
-             {.name = "--from",
-              .value = "TIME",
-              .help = "where the window begins [default: where most is submitted]",
-              .group = workload},
-             {.name = "--skip-malformed",
-              .value = "",
-              .help = "leave out malformed rows, and say how many",
-              .group = workload},
-             {.name = "--sessions", .value = "N", .help = "of a generated trace [default: 339]", .group = workload},
-             {.name = "--length", .value = "TIME", .help = "of a generated trace [default: 30d]", .group = workload},
-             {.name = "--trace-seed", .value = "N", .help = "of a generated trace [default: 1]", .group = workload},
-             {.name = "-p,--policies",
-              .value = "LIST",
-              .help = "which policies [default: all]",
-              .complete = value_completion::list_of(names)},
-             {.name = "-s,--seed", .value = "N", .help = "of provisioning times, the store, failures [default: 1]"},
-             {.name = "--seeds", .value = "N", .help = "how many seeds, from that one on [default: 1]"},
-             {.name = "-o,--out",
-              .value = "FOLDER",
-              .help = "where the results go [default: notebook-results]",
-              .complete = value_completion::folder()},
-             {.name = "-t,--threads", .value = "N", .help = "runs at one time [default: one for each CPU]"},
-             {.name = "--sample-every", .value = "TIME", .help = "of the curves over time [default: 5min]"},
-             {.name = "-q,--quiet", .value = "", .help = "no progress"},
-             {.name = "--host-gpus", .value = "N", .help = "GPUs of each host [default: 8]", .group = cluster},
-             {.name = "--provisioning",
-              .value = "TIME",
-              .help = "until a host is up, on average [default: 15s, as NotebookOS emulates it]",
-              .group = cluster},
-             {.name = "--cold-start", .value = "TIME", .help = "of a container [default: 15s]", .group = cluster},
-             {.name = "--warm-start", .value = "TIME", .help = "of one that waits [default: 1s]", .group = cluster},
-             {.name = "--commit",
-              .value = "TIME",
-              .help = "of one entry in a kernel's log [default: 5ms]",
-              .group = cluster},
-             {.name = "--session-lead",
-              .value = "TIME",
-              .help = "a session is opened so long before its first cell [default: 60s]",
-              .group = cluster},
-             {.name = "--host-lifetime",
-              .value = "TIME",
-              .help = "mean time until a host is lost [default: none is lost]",
-              .group = cluster},
-             {.name = "--gpu-price",
-              .value = "DOLLARS",
-              .help = "of a GPU for an hour [default: 3.06]",
-              .group = cluster}},
-        .run = &simulate};
+    std::vector<option_spec> options{
+        {.name = "trace",
+         .value = "FILE",
+         .help = "a trace, also compressed with gzip; -: standard input\n"
+                 "[default: one is generated]",
+         .group = workload,
+         .complete = value_completion::file()},
+        {.name = "--window", .value = "TIME", .help = "only so long a part of it, the busiest", .group = workload},
+        {.name = "--from",
+         .value = "TIME",
+         .help = "where the window begins [default: where most is submitted]",
+         .group = workload},
+        {.name = "--skip-malformed",
+         .value = "",
+         .help = "leave out malformed rows, and say how many",
+         .group = workload},
+        {.name = "--sessions", .value = "N", .help = "of a generated trace [default: 339]", .group = workload},
+        {.name = "--length", .value = "TIME", .help = "of a generated trace [default: 30d]", .group = workload},
+        {.name = "--trace-seed", .value = "N", .help = "of a generated trace [default: 1]", .group = workload},
+        {.name = "-p,--policies",
+         .value = "LIST",
+         .help = "which policies [default: all]",
+         .complete = value_completion::list_of(names)},
+        {.name = "-s,--seed", .value = "N", .help = "of provisioning times, the store, failures [default: 1]"},
+        {.name = "--seeds", .value = "N", .help = "how many seeds, from that one on [default: 1]"},
+        {.name = "-o,--out",
+         .value = "FOLDER",
+         .help = "where the results go [default: notebook-results]",
+         .complete = value_completion::folder()},
+        {.name = "-t,--threads", .value = "N", .help = "runs at one time [default: one for each CPU]"},
+        {.name = "--sample-every", .value = "TIME", .help = "of the curves over time [default: 5min]"},
+        {.name = "-q,--quiet", .value = "", .help = "no progress"},
+        {.name = "--host-gpus", .value = "N", .help = "GPUs of each host [default: 8]", .group = cluster},
+        {.name = "--provisioning",
+         .value = "TIME",
+         .help = "until a host is up, on average [default: 15s, as NotebookOS emulates it]",
+         .group = cluster},
+        {.name = "--cold-start", .value = "TIME", .help = "of a container [default: 15s]", .group = cluster},
+        {.name = "--warm-start", .value = "TIME", .help = "of one that waits [default: 1s]", .group = cluster},
+        {.name = "--commit",
+         .value = "TIME",
+         .help = "of one entry in a kernel's log [default: 5ms]",
+         .group = cluster},
+        {.name = "--session-lead",
+         .value = "TIME",
+         .help = "a session is opened so long before its first cell [default: 60s]",
+         .group = cluster},
+        {.name = "--host-lifetime",
+         .value = "TIME",
+         .help = "mean time until a host is lost [default: none is lost]",
+         .group = cluster},
+        {.name = "--gpu-price", .value = "DOLLARS", .help = "of a GPU for an hour [default: 3.06]", .group = cluster}};
+    std::string const standing = "Hosts that stay";
+    options.push_back({.name = "--hosts",
+                       .value = "N",
+                       .help = "so many, all the time; one in place of each that is lost",
+                       .group = standing});
+    for (option_spec& o :
+         standing_options(standing,
+                          {.name = "--queue",
+                           .value = "LIST",
+                           .help = "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
+                                   "the kernel's cells have kept their devices; aged, by waiting over that;\n"
+                                   "fair-share, which session has the fewest devices [default: each of them]",
+                           .complete = value_completion::list_of(split_list(all_queues))},
+                          "of each kernel [default: 3, or on every host if there are fewer]")) {
+        options.push_back(std::move(o));
+    }
+    return {.name = "simulate",
+            .description = "Replay a trace of notebooks under several schedulers: a table, a page, CSV and JSON",
+            .details = details,
+            .options = std::move(options),
+            .run = &simulate};
 }
 
 } // namespace hpcsched::cli

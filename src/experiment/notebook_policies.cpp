@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/assert.hpp>
 #include <hpcsched/core/random.hpp>
 #include <hpcsched/experiment/notebook_policies.hpp>
 #include <hpcsched/notebook/batch_cluster.hpp>
@@ -6,9 +7,12 @@
 #include <hpcsched/notebook/notebookos.hpp>
 #include <hpcsched/notebook/predictive.hpp>
 #include <hpcsched/notebook/reservation_cluster.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/notebook_sim/cluster.hpp>
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace hpcsched::experiment {
 namespace {
@@ -56,6 +60,14 @@ std::vector<notebook_policy> shipped_notebook_policies() {
         {"foreseeing", "as predictive, with every user known by what they did; noisy futures place and give back",
          replay(by_order, [](std::uint64_t) { return notebook::foreseeing_cluster{notebook::foreseeing_policies{}}; })},
     };
+}
+
+notebook_policy standing_notebook_policy(notebook::standing_policies const& policies) {
+    HPCSCHED_ASSERT(policies.scaling.hosts >= policies.replicas);
+    return {"standing-" + std::string{policies.queueing.name()},
+            "a number of hosts that stays, and a queue for what finds no room: as hpcsched notebook serve",
+            replay({.commits_before_start = 1},
+                   [policies](std::uint64_t) { return notebook::standing_cluster{policies}; })};
 }
 
 } // namespace hpcsched::experiment

@@ -76,6 +76,29 @@ TEST_CASE("notebook simulate: the busiest window of a real trace, or one from a 
     CHECK(given.out.find("A window of the trace: 24 hours from hour 100;") != std::string::npos);
 }
 
+TEST_CASE(
+    "notebook simulate: on hosts that stay every queue is compared, or those that are named, beside other policies") {
+    program hpcsched;
+    finished_program const each = hpcsched.hpcsched(small({"--hosts", "4", "--out", "e"}));
+    CHECK(each.status == 0);
+    json::value const all = json::parse(read_text(hpcsched / "e/results.json"));
+    std::vector<std::string> names;
+    for (json::value const& r : all.at("results").as_array()) {
+        names.emplace_back(r.at("policy").as_string());
+        CHECK(r.at("hosts_peak").to_number<int>() == 4);
+    }
+    CHECK(names ==
+          std::vector<std::string>{"standing-fifo", "standing-shortest", "standing-aged", "standing-fair-share"});
+    finished_program const some =
+        hpcsched.hpcsched(small({"--hosts", "4", "--queue", "aged", "--placement", "pack", "--patience", "never",
+                                 "--replicas", "1", "-p", "reservation", "--out", "s"}));
+    CHECK(some.status == 0);
+    json::value const two = json::parse(read_text(hpcsched / "s/results.json"));
+    REQUIRE(two.at("results").as_array().size() == 2);
+    CHECK(two.at("results").at(0).at("policy") == "standing-aged");
+    CHECK(two.at("results").at(1).at("policy") == "reservation");
+}
+
 TEST_CASE("notebook simulate: what is wrong is said in one line, with what to do") {
     program hpcsched;
     auto const fails = [&](std::vector<std::string> const& more, int status, std::string const& line) {
@@ -86,6 +109,9 @@ TEST_CASE("notebook simulate: what is wrong is said in one line, with what to do
         CHECK(ended.err == "hpcsched notebook simulate: " + line + "\n");
     };
     fails({"-p", "predictve"}, 2, "--policies: there is no policy 'predictve'; did you mean 'predictive'?");
+    fails({"--queue", "fifo"}, 2, "--queue needs --hosts, which says how many there are");
+    fails({"--hosts", "4", "--queue", "fifo,last"}, 2, "--queue: 'last' is none of fifo, shortest, aged, fair-share");
+    fails({"--hosts", "2", "--replicas", "3"}, 2, "--replicas: '3' is out of range: give 1 to 2");
     fails({"--from", "1h"}, 2, "--from needs --window, which says how long");
     fails({"--sessions", "0"}, 2, "--sessions: '0' is out of range: give 1 to 1000000");
     fails({"absent.csv"}, 3, "absent.csv: cannot be opened: No such file or directory; check the path");

@@ -2,7 +2,9 @@
 #include <hpcsched/experiment/notebook_policies.hpp>
 #include <hpcsched/experiment/notebook_result.hpp>
 #include <hpcsched/experiment/notebook_trace_file.hpp>
+#include <hpcsched/gpu/chosen_queueing.hpp>
 #include <hpcsched/notebook/foreseeing.hpp>
+#include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/notebook_sim/cluster.hpp>
 #include <hpcsched/workload/notebook_generator.hpp>
 #include <hpcsched/workload/notebook_window.hpp>
@@ -12,6 +14,7 @@
 #include "skip.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -97,6 +100,53 @@ TEST_CASE("notebook traces: on a generated week, which nothing was tuned on, pre
     auto const trace = workload::generate_notebooks(config);
     REQUIRE(trace.has_value());
     check_better(run_all(*trace, {}));
+}
+
+/// On hosts that stay, with this queue; by default in order of arrival.
+notebook_result stand(workload::notebook_trace const& trace, std::uint32_t hosts, char const* queue,
+                      duration host_lifetime = unlimited) {
+    notebook::standing_policies policies;
+    policies.scaling.hosts = hosts;
+    policies.queueing =
+        gpu::chosen_queueing{{.policy = *gpu::chosen_queueing::named(queue), .patience = std::chrono::minutes{1}}};
+    notebook_sim::cluster_config config;
+    config.host_lifetime = host_lifetime;
+    notebook_policy const p = standing_notebook_policy(policies);
+    CHECK(p.name == std::string{"standing-"} + queue);
+    return summarize_notebooks(p.run(trace, config, std::chrono::hours{1}), 8);
+}
+
+TEST_CASE("notebook traces: on hosts that stay nothing waits where they suffice, and queues differ where they do not") {
+    workload::notebook_generator_config config;
+    config.seed = 5;
+    config.session_count = 200;
+    config.length = std::chrono::days{7};
+    auto const trace = workload::generate_notebooks(config);
+    REQUIRE(trace.has_value());
+    auto const enough = stand(*trace, 80, "fifo");
+    CHECK(enough.all.at_once > 0.99);
+    CHECK(enough.hosts_peak == 80);
+    auto const in_order = stand(*trace, 20, "fifo");
+    auto const shortest = stand(*trace, 20, "shortest");
+    for (auto const& r : {in_order, shortest}) {
+        CHECK(r.busy == doctest::Approx(enough.busy)); // whatever waits, runs
+        CHECK(r.all.at_once < enough.all.at_once);
+    }
+    CHECK(shortest.all.delay.p90 < 0.5 * in_order.all.delay.p90);
+    CHECK(shortest.all.delay.largest > in_order.all.delay.largest); // long ones pay for it
+}
+
+TEST_CASE("notebook traces: of hosts that stay one comes in place of each that is lost, and every cell ends") {
+    workload::notebook_generator_config config;
+    config.session_count = 40;
+    config.length = std::chrono::days{2};
+    auto const trace = workload::generate_notebooks(config);
+    REQUIRE(trace.has_value());
+    auto const whole = stand(*trace, 12, "fair-share");
+    auto const broken = stand(*trace, 12, "fair-share", std::chrono::hours{12});
+    CHECK(broken.hosts_lost > 10);
+    CHECK(broken.hosts_peak == 12);
+    CHECK(broken.busy >= doctest::Approx(whole.busy)); // what ran where one was lost runs again
 }
 
 } // namespace

@@ -63,54 +63,37 @@ byte_buffer saved(standing_cluster const& s) {
     return out;
 }
 
-/// For a suite whose clusters consist of what was provisioned: six hosts at the start, and another for one that breaks.
-struct hosts_from_the_start : no_scaling {
-    [[nodiscard]] static std::uint32_t hosts_at_start() noexcept { return 6; }
-};
-struct hosts_that_come_back : hosts_from_the_start {
-    [[nodiscard]] static bool may_grow(cluster_state const& s) noexcept {
-        return s.up_count() + s.provisioning_count() < 6;
-    }
-};
-template <class Scaling>
-struct provided_policies : standing_policies {
-    Scaling scaling{};
-
-    explicit provided_policies(standing_policies const& p) : standing_policies{p} {}
-};
-
 /// Is written down and put back before every event, where it is told to.
-template <class Scaling>
-class forgetful : public replicated_cluster<provided_policies<Scaling>> {
+class forgetful : public standing_cluster {
   public:
-    using base = replicated_cluster<provided_policies<Scaling>>;
-
-    forgetful(standing_policies const& p, bool forgets) : base{provided_policies<Scaling>{p}}, forgets_{forgets} {}
+    forgetful(standing_policies const& p, bool forgets)
+        : standing_cluster{p}, hosts_{.scaling = p.scaling}, forgets_{forgets} {}
 
     template <class Event>
     void handle(Event const& e, time_point now, cluster_command_sink& out) {
         if (forgets_) {
-            byte_buffer bytes;
-            base::save(bytes);
-            static_cast<base&>(*this) = base{provided_policies<Scaling>{standing_policies{}}};
+            byte_buffer const bytes = saved(*this);
+            static_cast<standing_cluster&>(*this) = standing_cluster{hosts_};
             byte_reader in{bytes};
-            HPCSCHED_ASSERT(base::restore(in) && in.rest().empty());
+            HPCSCHED_ASSERT(restore(in) && in.rest().empty());
         }
-        base::handle(e, now, out);
+        standing_cluster::handle(e, now, out);
     }
 
   private:
+    standing_policies hosts_;
     bool forgets_;
 };
 
-/// Compares one that is told all with one that is put back before every event.
-template <class Scaling>
-void check_many(testing::cluster_conformance options, standing_policies const& policies = {}) {
+/// Compares one that is told all with one that is put back before every event; with six hosts, and another in place of
+/// each that breaks.
+void check_many(testing::cluster_conformance options, standing_policies policies = {}) {
+    policies.scaling.hosts = 6;
     for (options.seed = 1; options.seed <= 6; ++options.seed) {
         bool forgets = true;
         auto const make = [&] {
             forgets = !forgets;
-            return forgetful<Scaling>{policies, forgets};
+            return forgetful{policies, forgets};
         };
         for (std::string const& broken : testing::check_cluster_scheduler(make, options)) {
             FAIL_CHECK("seed ", options.seed, ", ", broken);
@@ -458,14 +441,14 @@ TEST_CASE("standing cluster: what was saved by other policies, or does not add u
 }
 
 TEST_CASE("standing cluster: it keeps the rules, put back from a snapshot before each event or not") {
-    check_many<hosts_from_the_start>({.step_count = 800});
+    check_many({.step_count = 800});
 }
 
 TEST_CASE("standing cluster: it keeps the rules with every way to queue, put back before each event or not") {
     for (std::string_view const name : gpu::chosen_queueing::names) {
         for (duration const patience : {duration{0}, duration{seconds{20}}}) {
             CAPTURE(name);
-            check_many<hosts_that_come_back>(
+            check_many(
                 {.step_count = 400, .losses_per_10000 = 60},
                 {.queueing = gpu::chosen_queueing{
                      {.policy = *gpu::chosen_queueing::named(name), .patience = patience, .default_quota = 8000}}});
@@ -475,7 +458,7 @@ TEST_CASE("standing cluster: it keeps the rules with every way to queue, put bac
 
 TEST_CASE(
     "standing cluster: with hosts that break and come back it keeps the rules, put back before each event or not") {
-    check_many<hosts_that_come_back>({.step_count = 800, .losses_per_10000 = 60});
+    check_many({.step_count = 800, .losses_per_10000 = 60});
 }
 
 } // namespace hpcsched::notebook

@@ -145,12 +145,18 @@ struct least_useful_victim {
     }
 };
 
-/// Hosts are there already, and are not provisioned or given back.
+/// As many hosts as there are, all the time: none is asked for but one in place of each that is lost. With 0, hosts
+/// come by themselves.
 struct no_scaling {
-    [[nodiscard]] static scaling_decision decide(cluster_state const&, time_point) { return {}; }
+    std::uint32_t hosts = 0;
+
+    [[nodiscard]] scaling_decision decide(cluster_state const& s, time_point) const {
+        std::uint32_t const there = s.up_count() + s.provisioning_count();
+        return {.add = hosts - std::min(hosts, there), .drain = {}};
+    }
     [[nodiscard]] static duration interval() noexcept { return std::chrono::minutes{1}; }
     [[nodiscard]] static bool after_every_event() noexcept { return false; }
-    [[nodiscard]] static std::uint32_t hosts_at_start() noexcept { return 0; }
+    [[nodiscard]] std::uint32_t hosts_at_start() const noexcept { return hosts; }
     [[nodiscard]] static bool may_grow(cluster_state const&) noexcept { return false; }
     static void submitted(cluster_state const&, kernel_id, time_point) noexcept {}
     static void finished(cluster_state const&, kernel_id, time_point) noexcept {}

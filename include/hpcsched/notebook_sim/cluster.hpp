@@ -232,7 +232,7 @@ class cluster {
         s.open = true;
         ++open_sessions_;
         --sessions_to_open_;
-        deliver(notebook::session_opened{e.kernel, s.gpus});
+        deliver(notebook::session_opened{e.kernel, s.gpus, e.kernel.value + 1}); // each user has one
         if (s.cells_left == 0) {
             queue_.push(std::max(now_, s.closed), closes_next, closes{e.kernel});
         }
