@@ -328,6 +328,25 @@ exit_code simulate(arguments const& given) {
     return exit_code::success;
 }
 
+void append_standing_options(std::vector<option_spec>& options) {
+    std::string const standing = "Hosts that stay";
+    options.push_back({.name = "--hosts",
+                       .value = "N",
+                       .help = "so many, all the time; one in place of each that is lost",
+                       .group = standing});
+    for (option_spec& o :
+         standing_options(standing,
+                          {.name = "--queue",
+                           .value = "LIST",
+                           .help = "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
+                                   "the kernel's cells have kept their devices; aged, by waiting over that;\n"
+                                   "fair-share, which session has the fewest devices [default: each of them]",
+                           .complete = value_completion::list_of(split_list(all_queues))},
+                          "of each kernel [default: 3, or on every host if there are fewer]")) {
+        options.push_back(std::move(o));
+    }
+}
+
 } // namespace
 
 command_spec notebook_simulate_command() {
@@ -389,22 +408,7 @@ command_spec notebook_simulate_command() {
          .help = "mean time until a host is lost [default: none is lost]",
          .group = cluster},
         {.name = "--gpu-price", .value = "DOLLARS", .help = "of a GPU for an hour [default: 3.06]", .group = cluster}};
-    std::string const standing = "Hosts that stay";
-    options.push_back({.name = "--hosts",
-                       .value = "N",
-                       .help = "so many, all the time; one in place of each that is lost",
-                       .group = standing});
-    for (option_spec& o :
-         standing_options(standing,
-                          {.name = "--queue",
-                           .value = "LIST",
-                           .help = "which of the cells that wait for devices runs next: fifo; shortest, by how long\n"
-                                   "the kernel's cells have kept their devices; aged, by waiting over that;\n"
-                                   "fair-share, which session has the fewest devices [default: each of them]",
-                           .complete = value_completion::list_of(split_list(all_queues))},
-                          "of each kernel [default: 3, or on every host if there are fewer]")) {
-        options.push_back(std::move(o));
-    }
+    append_standing_options(options);
     return {.name = "simulate",
             .description = "Replay a trace of notebooks under several schedulers: a table, a page, CSV and JSON",
             .details = details,
