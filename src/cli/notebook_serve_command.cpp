@@ -195,6 +195,10 @@ exit_code serve(arguments const& given) {
         static_cast<std::size_t>(or_fail(parse_count(given.one("--warm", "1"), 0, 1000), exit_code::usage, "--warm: "));
     config.host_limit =
         or_fail(parse_duration(given.one("--host-timeout", "5s")), exit_code::usage, "--host-timeout: ");
+    if (given.has("--reclaim-after")) {
+        config.reclaim_after =
+            or_fail(parse_duration(given.one("--reclaim-after")), exit_code::usage, "--reclaim-after: ");
+    }
     config.orphan_limit =
         or_fail(parse_duration(given.one("--orphan-timeout", "10min")), exit_code::usage, "--orphan-timeout: ");
     config.page = given.one("--page");
@@ -283,6 +287,11 @@ command_spec notebook_serve_command() {
                        "Options", value_completion::file()});
     options.push_back({"--warm", "N", "interpreters that are started ahead, for kernels to come [default: 1]"});
     options.push_back({"--host-timeout", "TIME", "a host that cannot be reached for so long is lost [default: 5s]"});
+    options.push_back({"--reclaim-after", "TIME",
+                       "an interpreter that nobody has used for so long ends, and the next cell starts\n"
+                       "another from the log; one that has what the log has not (open files, threads,\n"
+                       "widgets, another folder or environment) stays, and what was set in a module (a\n"
+                       "seed, an option) is not looked for [default: never]"});
     options.push_back({"--orphan-timeout", "TIME", "a kernel that no Jupyter is attached to ends [default: 10min]"});
     options.push_back({"--page", "ADDRESS:PORT", "where to show the cluster as a page, as in 127.0.0.1:7180"});
     append_token_options(options, "Options");

@@ -27,7 +27,12 @@ constexpr duration longest_backoff = std::chrono::seconds{30};
 constexpr duration interrupt_again = std::chrono::milliseconds{500};
 constexpr duration give_way = std::chrono::milliseconds{10}; // with what others changed
 constexpr std::size_t gathered_bytes_max = std::size_t{1} << 20U;
-constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell that was given up
+constexpr duration longest_farewell = std::chrono::seconds{10}; // of a cell, or of an interpreter that nobody needs
+
+// Requests that change nothing. What other ones do is in the log with the next cell.
+constexpr std::array<std::string_view, 8> only_looks{"complete_request",    "inspect_request",   "history_request",
+                                                     "kernel_info_request", "interrupt_request", "is_complete_request",
+                                                     "comm_info_request",   "input_reply"};
 
 [[nodiscard]] std::string text_of(json::value const* value) {
     return value != nullptr && value->is_string() ? std::string{value->get_string()} : std::string{};
@@ -124,7 +129,9 @@ hosted_kernel::~hosted_kernel() {
 
 void hosted_kernel::start_interpreter() {
     start_at_ = never;
-    started_ = raft_asio::event_loop::now();
+    started_ = used_ = raft_asio::event_loop::now();
+    keeps_more_ = up_ = false;
+    unanswered_ = 0;
     auto made = around_.interpreters->take(
         around_.user, [this](channel where, jupyter_message message) { hear(where, std::move(message)); },
         [this](int status) { ended(status); });
@@ -135,6 +142,37 @@ void hosted_kernel::start_interpreter() {
     }
     interpreter_ = std::move(*made);
     install_all();
+}
+
+// After a sleep; one that died is started when it is due.
+void hosted_kernel::wake(time_point now) {
+    used_ = now;
+    if (!interpreter_ && start_at_ == never) {
+        start_interpreter();
+    }
+}
+
+void hosted_kernel::sleep_if_idle(time_point now) {
+    if (leaving_ && now >= leaves_by_) {
+        leaving_.reset(); // it does not end by itself
+    }
+    bool const idle = up_ && unanswered_ == 0 && !running_ && requests_.empty() && !executing() && ending() == nullptr;
+    if (!idle || !interpreter_ || keeps_more_ || leaving_ || now - used_ < around_.reclaim_after) {
+        return;
+    }
+    leaving_ = std::move(interpreter_);
+    leaves_by_ = saturating_add(now, longest_farewell);
+    gathered_.clear();
+    gathered_bytes_ = 0;
+    leaving_->listen([](channel, jupyter_message const&) {},
+                     [this](int) {
+                         around_.loop->post([this, alive = alive_] { // not in its own call
+                             if (*alive) {
+                                 leaving_.reset();
+                             }
+                         });
+                     });
+    leaving_->ask_to_end();
 }
 
 void hosted_kernel::ended(int status) {
@@ -197,6 +235,7 @@ void hosted_kernel::hear(channel where, jupyter_message message) {
     }
     auto const parent = read_header(message.parent_header);
     if (parent.type == "hpcsched_install_request") {
+        up_ = true;
         if (!std::exchange(ready_, true)) {
             backoff_ = {};
             around_.tell(replica_here{});
@@ -209,6 +248,7 @@ void hosted_kernel::hear(channel where, jupyter_message message) {
         }
         return;
     }
+    used_ = raft_asio::event_loop::now();
     bool const ends_cell = where == channel::shell && parent.type == "execute_request";
     given_up* const gone = ending();
     if (ends_cell && gone != nullptr && gone->id == parent.id) { // the log knows better
@@ -223,6 +263,7 @@ void hosted_kernel::hear(channel where, jupyter_message message) {
             say_of_cell(where, std::move(message));
         }
     } else if (!ends_cell && !parent.type.starts_with("hpcsched_") && !is_of_given_up(parent.id)) {
+        unanswered_ -= std::min<std::size_t>(unanswered_, where != channel::stdin_ ? 1 : 0);
         around_.tell(message_heard{where, std::move(message)});
     }
 }
@@ -326,6 +367,8 @@ void hosted_kernel::cell_ended(jupyter_message reply) {
     std::uint64_t count = read_count(*around_.log());
     if (json::value const* const told = metadata.if_contains("hpcsched"); told != nullptr && told->is_object()) {
         delta = read_delta(told->get_object(), reply.buffers);
+        json::value const* const whole = told->get_object().if_contains("whole");
+        keeps_more_ = whole == nullptr || !whole->is_bool() || !whole->get_bool();
         json::value const* const counted = told->get_object().if_contains("execution_count");
         count = counted != nullptr && counted->is_int64() ? static_cast<std::uint64_t>(counted->get_int64()) : count;
         metadata.erase("hpcsched");
@@ -367,6 +410,7 @@ void hosted_kernel::tick(time_point now) {
     if (!interpreter_ && start_at_ <= now) {
         start_interpreter();
     }
+    sleep_if_idle(now);
     if (!offered_.empty() && now - offered_at_ >= offer_again) {
         offered_at_ = now;
         for (byte_buffer const& each : offered_) {
@@ -474,6 +518,7 @@ void hosted_kernel::carry_out(notebook::install_log const& /*c*/) {
 
 void hosted_kernel::carry_out(notebook::install_delta const& c) {
     answer_waiting();
+    wake(raft_asio::event_loop::now()); // it may be the next to execute a cell
     if (c.attempt.cell <= installed_ || !interpreter_) {
         return;
     }
@@ -602,10 +647,13 @@ void hosted_kernel::answer_from_log(cell_asked const& request) {
 }
 
 void hosted_kernel::pass(channel where, jupyter_message const& message) {
+    wake(raft_asio::event_loop::now());
     if (!interpreter_) {
         return;
     }
-    if (where == channel::control && read_header(message.header).type == "interrupt_request") {
+    std::string const type = read_header(message.header).type;
+    keeps_more_ = keeps_more_ || std::ranges::find(only_looks, type) == only_looks.end();
+    if (where == channel::control && type == "interrupt_request") {
         interpreter_->interrupt();
         around_.tell(message_heard{where,
                                    {.identities = message.identities,
@@ -615,6 +663,7 @@ void hosted_kernel::pass(channel where, jupyter_message const& message) {
                                     .content = R"({"status": "ok"})"}});
         return;
     }
+    unanswered_ += type.ends_with("_request") ? 1U : 0U;
     send(where, message);
 }
 

@@ -34,6 +34,8 @@ namespace hpcsched::notebook_host {
 /// gets its reply, and the other interpreters take the changes over. An interpreter that dies is started again from the
 /// log: the cell that it died of ends with an error, and nothing before it is lost.
 ///
+/// One that nobody needs for long ends too, where it has nothing that the log has not, and the next use starts another.
+///
 /// \thread_safety none; confine to the loop's thread
 class hosted_kernel {
   public:
@@ -44,6 +46,7 @@ class hosted_kernel {
         std::string user{};                          ///< whose interpreter; empty: of this process's user
         std::span<std::string const> device_names{}; ///< as `kernel_host_config` has them
         notebook::start_after start = notebook::start_after::request;
+        duration reclaim_after = unlimited; ///< as `kernel_host_config` has it
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};
@@ -65,10 +68,10 @@ class hosted_kernel {
     void ask(cell_asked request);
     void pass(channel where, jupyter_message const& message);
 
-    /// Repeats what the log has not heard of, and starts an interpreter that is due.
+    /// Repeats what the log has not heard of, starts an interpreter that is due, and ends one that nobody needs.
     void tick(time_point now);
 
-    /// Whether the interpreter is there, and up to the log.
+    /// Whether an interpreter was there, up to the log; one that was ended because nobody needed it counts.
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool executing() const noexcept { return replica_.executing().has_value(); }
 
@@ -99,6 +102,8 @@ class hosted_kernel {
     };
 
     void start_interpreter();
+    void wake(time_point now);
+    void sleep_if_idle(time_point now);
     void hear(channel where, jupyter_message message);
     void hear_output(jupyter_message message);
     void ended(int status);
@@ -135,6 +140,12 @@ class hosted_kernel {
     time_point started_{};
     time_point start_at_ = never; // the next try, where there is no interpreter
     duration backoff_{};
+    time_point used_{};                    // when somebody needed it last
+    bool keeps_more_ = false;              // than the log has
+    std::unique_ptr<interpreter> leaving_; // was asked to end
+    time_point leaves_by_{};
+    bool up_ = false;            // it has answered
+    std::size_t unanswered_ = 0; // requests that were passed to it
     bool ready_ = false;
     notebook::cell_number installed_ = 0; // the interpreter has all changes up to this cell
     std::map<notebook::cell_attempt, cell_asked> requests_;

@@ -497,6 +497,7 @@ class kernel_host::state {
                 .user = user_for(owner),
                 .device_names = config_.device_names,
                 .start = config_.start,
+                .reclaim_after = config_.reclaim_after,
                 .offer = [this, serial](
                              std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
                 .log = [this, serial] { return log_of(serial); },

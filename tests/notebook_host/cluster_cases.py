@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -74,6 +75,38 @@ def case_gpus(cluster):
         reply, _ = k.run("%gpu 9\n1")
         assert reply["status"] == "error" and reply["ename"] == "NoSuchDevices", reply
         assert value(k, "40 + 2") == "42"
+
+
+def case_idle_interpreters_end(cluster):
+    """With --reclaim-after: what nobody uses ends, the next cell finds all, and what the log has not stays."""
+    def interpreters():
+        return sum(len(cluster.interpreters(i)) for i in cluster.hosts)
+
+    def others_were_up(seen=set()):
+        seen.update(i for i in cluster.hosts if cluster.interpreters(i))
+        return len(seen) == 3
+
+    with Kernel() as k:
+        wait_until_ready(cluster, k)
+        reply, _ = k.run("import os\nx = [1, 2]\ndef f(): return sum(x)\nos.getpid()")
+        assert reply["status"] == "ok" and reply["execution_count"] == 1, reply
+        wait_until(lambda: interpreters() == 0)
+        reply, messages = k.run("x.append(f()); print(x)")
+        assert reply["status"] == "ok" and reply["execution_count"] == 2, reply
+        kinds = [(m["msg_type"], m["content"].get("execution_state"), m["content"].get("text")) for m in messages]
+        assert kinds == [("status", "busy", None), ("execute_input", None, None), ("stream", None, "[1, 2, 3]\n"),
+                         ("status", "idle", None)], kinds
+        wait_until(others_were_up)
+        wait_until(lambda: interpreters() == 0)
+        matches = k.reply_to(k.client.complete("x.app"))["matches"]  # a look wakes it too
+        assert len(matches) == 1 and matches[0].endswith("append"), matches
+        wait_until(lambda: interpreters() == 0)
+        keeps = int(value(k, "h = open('/dev/null'); os.getpid()"))
+        wait_until(lambda: interpreters() == 1)
+        time.sleep(3)  # three times as long as it takes the others to end
+        assert cluster.interpreters(host_of(cluster, keeps)) == [keeps]
+        cluster.kill(host_of(cluster, where(k)))
+        assert value(k, "x, f()") == "([1, 2, 3], 6)"
 
 
 def case_policies(cluster):

@@ -115,6 +115,27 @@ class Deltas(Replicas):
         self.assertEqual(ran.delta["execution_count"], 1)
         self.assertEqual(self.result("a, In"), "(1, ['', 'a = 1', 'a, In'])")
 
+    def test_it_is_whole_where_another_that_begins_from_the_log_would_be_as_good(self):
+        def whole(code):
+            return self.run_cell(code, same=True).delta["whole"]
+
+        self.assertTrue(whole("import os, threading; x = [1]\ndef f(): return x"))
+        self.assertFalse(whole("h = open('/dev/null')"))
+        self.assertFalse(whole("x"))
+        self.assertTrue(whole("h.close(); del h"))
+        self.assertFalse(whole("over = threading.Event(); t = threading.Thread(target=over.wait); t.start()"))
+        self.assertFalse(whole("over.set(); t.join()"))  # two objects that do not travel
+        self.assertTrue(whole("del over, t"))
+        self.assertFalse(whole("before = os.getcwd(); os.chdir('/')"))
+        self.assertTrue(whole("os.chdir(before)"))
+        self.assertFalse(whole("os.environ['HPCSCHED_TEST'] = '1'"))
+        self.assertTrue(whole("del os.environ['HPCSCHED_TEST']"))
+        self.assertFalse(whole("from ipykernel.comm import Comm; Comm('t');"))
+        self.assertTrue(whole("for c in list(get_ipython().kernel.comm_manager.comms.values()): c.close()\ndel c"))
+        self.assertTrue(whole("x"))
+        self.assertFalse(whole("(i for i in x)"))  # the output
+        self.assertFalse(whole("y = 1"))
+
     def test_threads_and_tasks_that_go_on(self):
         self.run_cell("import threading, os, asyncio\nl = []; (r, w), (r2, w2) = os.pipe(), os.pipe()\n"
                       "def work():\n    os.read(r, 1); l.append(1); os.write(w2, b'.'); os.read(r, 1)\n"

@@ -52,6 +52,12 @@ struct kernel_host_config {
     /// What CUDA_VISIBLE_DEVICES calls each of the devices, as their UUIDs; empty: their numbers.
     std::vector<std::string> device_names{};
     kernel_users users{};
+    /// An interpreter that nobody has needed for so long ends, and with it what it holds of memory, a device's
+    /// included; the next use of the kernel starts another from the log. One that has what the log has not stays:
+    /// values that are not replicated, threads, open comms, another folder or environment. Modules are not looked into:
+    /// what was set in one (a seed, an option) is as in a new interpreter then. Hosts may differ in it. Unlimited:
+    /// never.
+    duration reclaim_after = unlimited;
     /// The program of a replica; "{connection_file}" and "{folder}" stand for the file and the folder that are made for
     /// it, in which the package hpcsched_kernel is.
     std::vector<std::string> interpreter{"python3", "{folder}/hpcsched_kernel", "-f", "{connection_file}"};

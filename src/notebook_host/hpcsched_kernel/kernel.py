@@ -50,6 +50,9 @@ def _kernel_class(store, inline_max):
                 self.replica = Replica(self.shell, store, inline_max)
             return self.replica
 
+        def has_comms(self):
+            return bool(getattr(getattr(self, "comm_manager", None), "comms", None))
+
         def touched(self):
             self.ready().unknown = True
 
@@ -81,7 +84,9 @@ def _kernel_class(store, inline_max):
             count = self.shell.execution_count - 1
             with Uninterrupted() as guard:
                 try:
-                    return self.replica.capture(source, expressions, count, count >= before, guard)
+                    told, buffers = self.replica.capture(source, expressions, count, count >= before, guard)
+                    told["whole"] = self.replica.whole() and not self.has_comms()
+                    return told, buffers
                 except BaseException as e:
                     self.log.exception("hpcsched: the changes of a cell were not found")
                     self.replica.doubt()

@@ -67,6 +67,7 @@ class Replica:
         self.fresh = dict(self.ns)  # what a new kernel has
         self.callbacks = {event: len(found) for event, found in shell.events.callbacks.items()}
         self.threads = set(threading.enumerate())
+        self.process = self.of_process()
         self.held = []  # what is loaded, until all is: values refer to it
         self.copying, self.kept = False, set()  # whether an output is loaded; ids of what it found here
         self.pending = {}  # name -> the load of its value, while installing
@@ -86,6 +87,7 @@ class Replica:
         self.between = set()  # names that were used since the last look, not by a cell
         self.unknown = False  # whether anything may have changed since then
         self.outs_length = len(self.outs)
+        self.outputs_here = set()  # outputs that are not replicated
         self.look()
 
     def doubt(self):
@@ -189,6 +191,22 @@ class Replica:
             if code is None or not (any(p in code.co_filename for p in _OURS)):
                 return True
         return False
+
+    @staticmethod
+    def of_process():
+        """What of the process code may change and no delta has."""
+        try:
+            folder = os.getcwd()
+        except OSError:
+            folder = None
+        return folder, {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+
+    def whole(self):
+        """Whether an interpreter that begins with what the others have is as good as this one, as far as can be told:
+        nothing is here that is not replicated, nothing runs, and the process is as it was. Modules are not looked into.
+        """
+        here = any(name in self.ns and id(self.ns[name]) == value for name, value in self.told.items())
+        return not (here or self.outputs_here or self.unbounded() or self.process != self.of_process())
 
     def used_by(self, source, mode="exec"):
         """(names in the source, whether it may touch others)."""
@@ -387,6 +405,7 @@ class Replica:
         if stored:
             entries.append(self.input(count, buffers))
         self.tell(dropped)
+        self.outputs_here.update(name for name in dropped if name.endswith("]"))
         for name in set(self.told) - set(dropped):
             if name not in self.ns or name in self.key_of:
                 del self.told[name]
