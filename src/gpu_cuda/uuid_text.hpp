@@ -39,7 +39,8 @@ namespace hpcsched::gpu_cuda {
         if (value == std::string_view::npos || digits == 2 * sizeof id.bytes) {
             return std::nullopt;
         }
-        id.bytes[digits / 2] = static_cast<unsigned char>(id.bytes[digits / 2] << 4U | value);
+        auto const before = static_cast<std::size_t>(static_cast<unsigned char>(id.bytes[digits / 2]));
+        id.bytes[digits / 2] = static_cast<unsigned char>(before << 4U | value);
         ++digits;
     }
     return digits == 2 * sizeof id.bytes ? std::optional{id} : std::nullopt;

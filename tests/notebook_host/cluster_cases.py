@@ -43,7 +43,7 @@ def case_users(cluster):
         # Those that wait for kernels to come are theirs too; until this kernel there were none.
         wait_until(lambda: all(len(cluster.interpreters(i)) == 2 for i in cluster.hosts))
         for pid in [p for i in cluster.hosts for p in cluster.interpreters(i)]:
-            assert uid_of(pid) == {str(user.pw_uid), str(user.pw_gid)}, pid
+            wait_until(lambda: uid_of(pid) == {str(user.pw_uid), str(user.pw_gid)})  # it begins as its host's
         k.run("big = bytearray(b'x' * 3_000_000)")
         killed = host_of(cluster, where(k))
         cluster.kill(killed)
