@@ -22,7 +22,7 @@ using notebook_sim::kernel_protocol;
 
 /// A runner of schedulers that `make(seed)` returns.
 template <class Make>
-notebook_policy::runner replay(kernel_protocol protocol, Make make) {
+notebook_policy::runner replay(kernel_protocol protocol, Make const& make) {
     return
         [protocol, make](workload::notebook_trace const& trace, cluster_config const& config, duration sample_every) {
             notebook_sim::cluster cluster{make(config.seed), protocol, config};

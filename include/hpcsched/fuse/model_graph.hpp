@@ -67,9 +67,11 @@ class model_graph {
     [[nodiscard]] static model_graph forest(teacher_set const& teachers) {
         std::vector<loose_node> nodes{loose_node{}};
         nodes.reserve(teachers.block_count() + 1);
-        for (std::uint16_t task = 1; task <= teachers.task_count(); ++task) {
+        auto const tasks = static_cast<std::uint16_t>(teachers.task_count()); // tasks_max and blocks_max see to it
+        for (std::uint16_t task = 1; task <= tasks; ++task) {
             node_index parent = 0;
-            for (std::uint16_t layer = 0; layer < teachers.block_count(task); ++layer) {
+            auto const layers = static_cast<std::uint16_t>(teachers.block_count(task));
+            for (std::uint16_t layer = 0; layer < layers; ++layer) {
                 nodes.push_back({.id = {task, layer}, .parent = parent});
                 parent = static_cast<node_index>(nodes.size() - 1);
             }
