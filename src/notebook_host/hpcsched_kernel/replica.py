@@ -199,7 +199,10 @@ class Replica:
             folder = os.getcwd()
         except OSError:
             folder = None
-        return folder, {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+        environment = dict(getattr(os.environ, "_data", os.environ))  # as bytes: to decode them takes a cell's time
+        for devices in ("CUDA_VISIBLE_DEVICES", b"CUDA_VISIBLE_DEVICES"):
+            environment.pop(devices, None)
+        return folder, environment
 
     def whole(self):
         """Whether an interpreter that begins with what the others have is as good as this one, as far as can be told:
