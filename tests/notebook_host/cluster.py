@@ -81,6 +81,8 @@ class Cluster:
         self.hosts[i].stdout.close()
 
     def interpreters(self, i):
+        if self.hosts[i].poll() is not None:
+            return []
         pid = self.hosts[i].pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             return [int(word) for word in file.read().split()]

@@ -87,35 +87,28 @@ def case_interpreter_killed(cluster):
         assert value(k, "x") == "1"
 
 
-def execute_on_first(cluster, k):
-    wait_until_ready(cluster, k)
-    first = host_of(cluster, where(k))
-    if first != 1:  # whoever takes over is the lowest of those that are there
-        cluster.kill(first)
-        assert host_of(cluster, where(k)) == 1
-        cluster.start(first)
-        wait_until(lambda: len(cluster.interpreters(first)) == 1)
-
-
 def case_host_paused(cluster):
+    relays = relays_before(cluster)
     with Kernel() as k:
-        execute_on_first(cluster, k)
+        wait_until_ready(cluster, k)
         k.run("import os\nx = 1")
         pid = where(k)
-        for target in (cluster.hosts[1].pid, pid):
+        first = host_of(cluster, pid)
+        for target in (cluster.hosts[first].pid, pid):
             os.kill(target, signal.SIGSTOP)
         # It goes to the one that is paused, which is lost for the others. What each executor leaves has another name.
         request = k.client.execute("x += 1\nglobals()[f'only_{os.getpid()}'] = 1")
         assert k.reply_to(request)["status"] == "ok"
         second = host_of(cluster, where(k))
-        assert second != 1 and value(k, "x") == "2"
-        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
+        assert second != first and value(k, "x") == "2"
+        for target in (pid, cluster.hosts[first].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
-        wait_until(lambda: all(h["up"] for h in cluster.status(1)["hosts"]))
+        wait_until(lambda: all(h["up"] for h in cluster.status(first)["hosts"]))
         wait_until_ready(cluster, k)
-        cluster.kill(second)
+        relays[({1, 2, 3} - {first, second}).pop()].cut_off()
+        cluster.kill(second)  # now it is the first again, or nobody
         # What the paused one did when it came back counts for nothing, in its own interpreter too.
-        assert host_of(cluster, where(k)) == 1
+        assert host_of(cluster, where(k)) == first
         assert value(k, "x, sum(name.startswith('only_') for name in list(globals()))") == "(2, 1)"
 
 
@@ -133,69 +126,75 @@ def heard_of(k, request, seconds):
 
 def case_start_before_decision(cluster):
     begun = os.path.join(cluster.folder, "begun")
+    relays = relays_before(cluster)
     with Kernel() as k:
-        execute_on_first(cluster, k)
+        wait_until_ready(cluster, k)
         k.run("import os\nx = 1")
         pid = where(k)
+        first = host_of(cluster, pid)
+        others = {1, 2, 3} - {first}
         code = f"x += 1\nglobals()[f'only_{{os.getpid()}}'] = 1\nopen({begun!r}, 'a').write('x')\nprint('said', x)"
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGSTOP)  # now nothing is decided
         request = k.client.execute(code)
         wait_until(lambda: os.path.exists(begun))
         assert heard_of(k, request, 0.7) == [], "what is not decided on was shown"
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGCONT)
         assert k.reply_to(request)["status"] == "ok"
         assert heard_of(k, request, 0.7) == ["busy", None, "said 2\n", "idle"]
         assert os.path.getsize(begun) == 1
 
-        wait_until(lambda: all(h["up"] for h in cluster.status(1)["hosts"]))
+        wait_until(lambda: all(h["up"] for h in cluster.status(first)["hosts"]))
         wait_until_ready(cluster, k)
         assert where(k) == pid
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGSTOP)
         request = k.client.execute(code)
         wait_until(lambda: os.path.getsize(begun) == 2)  # and now it loses
-        for target in (cluster.hosts[1].pid, pid):
+        for target in (cluster.hosts[first].pid, pid):
             os.kill(target, signal.SIGSTOP)
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGCONT)
         assert k.reply_to(request)["status"] == "ok"
         assert [t for t in heard_of(k, request, 0.7) if t] == ["busy", "said 3\n", "idle"]
         assert os.path.getsize(begun) == 3
-        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
+        for target in (pid, cluster.hosts[first].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
-        wait_until(lambda: all(h["up"] for h in cluster.status(2)["hosts"]))
+        wait_until(lambda: all(h["up"] for h in cluster.status(min(others))["hosts"]))
         wait_until_ready(cluster, k)
         second = host_of(cluster, where(k))
-        assert second != 1
-        cluster.kill(second)
-        assert host_of(cluster, where(k)) == 1
+        assert second != first
+        relays[(others - {second}).pop()].cut_off()
+        cluster.kill(second)  # now it is the first again, or nobody
+        assert host_of(cluster, where(k)) == first
         assert value(k, "x, len([n for n in list(globals()) if n.startswith('only_')])") == "(3, 2)"
 
 
 def case_end_on_its_way(cluster):
     begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
     with Kernel() as k:
-        execute_on_first(cluster, k)
+        wait_until_ready(cluster, k)
         k.run("import os, time\nx = 1")
         pid = where(k)
+        first = host_of(cluster, pid)
+        others = {1, 2, 3} - {first}
         request = k.client.execute(f"x += 1\nopen({begun!r}, 'a').write('x')\n"
                                    f"while not os.path.exists({go!r}): time.sleep(0.01)\nprint('said', x)")
         wait_until(lambda: os.path.exists(begun))
         time.sleep(0.5)  # it is decided on
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGSTOP)
         open(go, "w").close()
         time.sleep(0.5)  # the others have its end before them, and do not know yet
-        for target in (cluster.hosts[1].pid, pid):
+        for target in (cluster.hosts[first].pid, pid):
             os.kill(target, signal.SIGSTOP)
-        for i in (2, 3):
+        for i in others:
             cluster.signal(i, signal.SIGCONT)
         assert k.reply_to(request)["status"] == "ok"
         assert value(k, "x") == "2"
         assert os.path.getsize(begun) == 1, "it counts, and need not run once more"
-        for target in (pid, cluster.hosts[1].pid):  # the host ends its interpreter as soon as it can
+        for target in (pid, cluster.hosts[first].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
 
 
