@@ -83,6 +83,10 @@ result<std::vector<raft_asio::peer>> parse_nodes(std::string_view text) {
     if (nodes.empty()) {
         return error{"no node is named: give ID=HOST:PORT, with commas between nodes"};
     }
+    if (nodes.size() > raft::members_max) {
+        return error{std::to_string(nodes.size()) + " nodes are more than a cluster can have: at most " +
+                     std::to_string(raft::members_max)};
+    }
     return nodes;
 }
 

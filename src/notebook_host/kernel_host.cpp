@@ -520,7 +520,7 @@ class kernel_host::state {
     }
 
     // Whoever leads a kernel's group makes its members those that the scheduler wants: a new one first learns the log,
-    // then votes, and only then does an old one go, so that there is always a majority that has everything.
+    // and then votes in the step in which an old one goes, so that there is always a majority that has everything.
     void change_members(std::uint64_t serial, notebook::kernel_state const& s, kernel_here& here, time_point now) {
         raft::group_id const group = group_of_kernel(serial);
         if (!leads(group)) {
@@ -534,7 +534,7 @@ class kernel_host::state {
         using action = raft::membership_change::action;
         std::vector<raft::membership_change> changes;
         // One that is lost stays a member while nobody takes its place: a majority of fewer members would be lost
-        // sooner.
+        // sooner. If it went later than the other votes, the next loss would be one too many meanwhile.
         bool all_vote = wanted.size() >= config_.policies.replicas;
         for (raft::node_id const id : wanted) {
             raft::member const* const m = r.members().find(id);
@@ -542,21 +542,18 @@ class kernel_host::state {
                 changes.push_back({action::add_learner, id});
             } else if (!m->votes && r.matched(id) + 16 >= r.commit()) {
                 changes.push_back({action::add_voter, id});
+                continue;
             }
             all_vote = all_vote && m != nullptr && m->votes;
         }
-        if (all_vote) {
-            for (raft::member const& m : r.members().members()) {
-                if (wanted.contains(m.id)) {
-                    continue;
-                }
-                if (m.id == self_) {
-                    if (due(here.change_asked, now)) {
-                        node_->transfer_leadership(group, *wanted.begin());
-                    }
-                    return;
-                }
+        for (raft::member const& m : r.members().members()) {
+            if (!all_vote || wanted.contains(m.id)) {
+                continue;
+            }
+            if (m.id != self_) {
                 changes.push_back({action::remove, m.id});
+            } else if (changes.empty() && due(here.change_asked, now)) {
+                node_->transfer_leadership(group, *wanted.begin());
             }
         }
         if (!changes.empty() && due(here.change_asked, now)) {

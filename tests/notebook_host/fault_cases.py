@@ -306,6 +306,24 @@ def case_executor_asked_again(cluster):
         assert value(k, "x") == "4"
 
 
+def case_many_hosts(cluster):
+    """More hosts than have replicas of a kernel: some are lost, and others take their places."""
+    with Kernel() as one, Kernel() as other:
+        for k in (one, other):
+            k.run("x = [1]")
+        wait_until_ready(cluster, one)
+        lost = set()
+        for n in range(2):
+            executes = host_of(cluster, where(one))
+            cluster.kill(executes)
+            lost.add(executes)
+            for k in (one, other):
+                assert value(k, "x.append(1); len(x)") == str(n + 2)
+            wait_until(lambda: {h["id"] for h in cluster.status()["hosts"] if h["up"]} == set(cluster.hosts) - lost)
+            wait_until_ready(cluster, one)  # or the next is one too many
+            assert not lost & {r["host"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"]}
+
+
 def case_proxy_killed(cluster):
     k = Kernel()
     pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]

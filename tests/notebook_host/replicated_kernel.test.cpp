@@ -63,6 +63,10 @@ TEST_CASE(
     "replicated kernel: a cell that kills its interpreter fails alone, and all interpreters at once lose nothing") {
     conforms("interpreter_killed", 3);
 }
+TEST_CASE("replicated kernel: on seventeen hosts kernels live on three each, and others take the place of those that "
+          "are lost") {
+    conforms("many_hosts", 17);
+}
 TEST_CASE("replicated kernel: what a host did that was only slow counts for nothing") {
     conforms("host_paused", 3);
 }

@@ -122,8 +122,24 @@ TEST_CASE("membership: what makes no sense is refused") {
     CHECK(change(group({1}), {{action::add_witness, node_id{2}}, {action::remove, node_id{1}}}).error() ==
           errc::invalid_change); // none may lead
     CHECK(change(m, {{action::add_witness, node_id{2}}}).error() == errc::invalid_change);
-    membership full = group({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
-    CHECK(change(full, {{action::add_learner, node_id{17}}}).error() == errc::invalid_change);
+    std::vector<node_id> all;
+    for (std::uint32_t id = 1; id <= members_max; ++id) {
+        all.emplace_back(id);
+    }
+    CHECK(change(membership{all}, {{action::add_learner, node_id{members_max + 1}}}).error() == errc::invalid_change);
+}
+
+TEST_CASE("membership: the largest is written down whole, and half of it and one more are a majority") {
+    std::vector<node_id> all;
+    for (std::uint32_t id = 1; id <= members_max; ++id) {
+        all.emplace_back(id);
+    }
+    membership const full{all};
+    auto const bytes = membership_codec::encode(full);
+    CHECK(membership_codec::decode({bytes.data(), bytes.size()}) == full);
+    CHECK_FALSE(full.is_quorum([](std::size_t i) { return i < members_max / 2; }));
+    CHECK(full.is_quorum([](std::size_t i) { return i <= members_max / 2; }));
+    CHECK(full.quorum_value([](std::size_t i) { return i; }) == members_max / 2 - 1);
 }
 
 TEST_CASE("membership: quorums agree with counting one by one over random memberships") {

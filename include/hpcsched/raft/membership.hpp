@@ -18,7 +18,7 @@
 namespace hpcsched::raft {
 
 /// The most members that a group can have, learners and those of an old configuration included.
-inline constexpr std::size_t members_max = 16;
+inline constexpr std::size_t members_max = 64;
 
 /// So many find room within a `membership`; a group with more allocates for them when it changes.
 inline constexpr std::size_t members_usual = 5;
