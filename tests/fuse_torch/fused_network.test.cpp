@@ -51,7 +51,7 @@ model_graph joined(teacher_networks const& networks) {
     for (std::uint16_t layer = 0; layer < teachers.block_count(1); ++layer) {
         nodes.push_back({.id = {1, layer}, .parent = layer});
     }
-    nodes.push_back({.id = {2, teachers.block_count(2)},
+    nodes.push_back({.id = teachers.adapter_of({2, 0}),
                      .adapter = fuse::adapter_kind::convolution,
                      .parent = 1,
                      .output = teachers.at({2, 1}).input});
