@@ -92,14 +92,19 @@ TEST_CASE("notebook traces: on the busiest 17.5 hours predictive is better than 
         config));
 }
 
-TEST_CASE("notebook traces: on a generated week, which nothing was tuned on, predictive is better than notebookos") {
+workload::notebook_trace generated_week() {
     workload::notebook_generator_config config;
     config.seed = 5;
     config.session_count = 200;
     config.length = std::chrono::days{7};
-    auto const trace = workload::generate_notebooks(config);
+    auto trace = workload::generate_notebooks(config);
     REQUIRE(trace.has_value());
-    check_better(run_all(*trace, {}));
+    return std::move(*trace);
+}
+
+TEST_CASE("notebook traces: on a generated week, which nothing was tuned on, predictive is better than notebookos") {
+    auto const trace = generated_week();
+    check_better(run_all(trace, {}));
 }
 
 /// On hosts that stay, with this queue; by default in order of arrival.
@@ -117,17 +122,12 @@ notebook_result stand(workload::notebook_trace const& trace, std::uint32_t hosts
 }
 
 TEST_CASE("notebook traces: on hosts that stay nothing waits where they suffice, and queues differ where they do not") {
-    workload::notebook_generator_config config;
-    config.seed = 5;
-    config.session_count = 200;
-    config.length = std::chrono::days{7};
-    auto const trace = workload::generate_notebooks(config);
-    REQUIRE(trace.has_value());
-    auto const enough = stand(*trace, 80, "fifo");
+    auto const trace = generated_week();
+    auto const enough = stand(trace, 80, "fifo");
     CHECK(enough.all.at_once > 0.99);
     CHECK(enough.hosts_peak == 80);
-    auto const in_order = stand(*trace, 20, "fifo");
-    auto const shortest = stand(*trace, 20, "shortest");
+    auto const in_order = stand(trace, 20, "fifo");
+    auto const shortest = stand(trace, 20, "shortest");
     for (auto const& r : {in_order, shortest}) {
         CHECK(r.busy == doctest::Approx(enough.busy)); // whatever waits, runs
         CHECK(r.all.at_once < enough.all.at_once);
