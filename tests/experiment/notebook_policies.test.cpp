@@ -116,6 +116,7 @@ notebook_result stand(workload::notebook_trace const& trace, std::uint32_t hosts
         gpu::chosen_queueing{{.policy = *gpu::chosen_queueing::named(queue), .patience = std::chrono::minutes{1}}};
     notebook_sim::cluster_config config;
     config.host_lifetime = host_lifetime;
+    config.until = time_point{std::chrono::days{60}}; // where hosts are missing, cells would wait for ever
     notebook_policy const p = standing_notebook_policy(policies);
     CHECK(p.name == std::string{"standing-"} + queue);
     return summarize_notebooks(p.run(trace, config, std::chrono::hours{1}), 8);
