@@ -38,14 +38,16 @@ bool is_there(body const& b) {
     return b.shape != primitive::other && b.scale.x > 0 && b.scale.y > 0 && b.scale.z > 0;
 }
 
-/// Materials as PhysX combines them, by their average; Bullet multiplies.
+/// What two bodies that touch make of their materials: the larger friction, with which most bodies of the study's films
+/// end where they did, and the mean bounciness. Unity's default is the mean of both; Bullet multiplies.
 struct material {
     btScalar sliding = 0;
     btScalar sticking = 0;
     btScalar bounce = 0;
+    btScalar rolling = 0; ///< metres by which what presses a rolling body is ahead of its middle
 };
 
-/// Bullet's world with materials that are combined as PhysX does it, after each search for contacts.
+/// Bullet's world with materials that are combined in this way, after each search for contacts.
 class world_with_materials : public btDiscreteDynamicsWorld {
   public:
     world_with_materials(btDispatcher* dispatcher, btBroadphaseInterface* pairs, btConstraintSolver* solver,
@@ -72,8 +74,10 @@ class world_with_materials : public btDiscreteDynamicsWorld {
         material const& a = materials_[static_cast<std::size_t>(one->getUserIndex())];
         material const& b = materials_[static_cast<std::size_t>(other->getUserIndex())];
         btScalar const bounce = (a.bounce + b.bounce) / 2;
-        btScalar const sticking = (a.sticking + b.sticking) / 2;
-        btScalar const sliding = (a.sliding + b.sliding) / 2;
+        btScalar const sticking = std::max(a.sticking, b.sticking);
+        btScalar const sliding = std::max(a.sliding, b.sliding);
+        btScalar const rolling = std::max(a.rolling, b.rolling);
+        bool const patch = touching.getNumContacts() > 1 || rolling > 0; // the study's balls lie on faces
         btScalar pressed = 0; // by what the last step had to press them together with
         for (int n = 0; n < touching.getNumContacts(); ++n) {
             pressed += touching.getContactPoint(n).m_appliedImpulse;
@@ -85,10 +89,10 @@ class world_with_materials : public btDiscreteDynamicsWorld {
             btVector3 const along = speed - p.m_normalWorldOnB * speed.dot(p.m_normalWorldOnB);
             btScalar const held = std::max(sticking_speed_, sticking * pressed * inverse_mass);
             bool const sticks = along.length2() < held * held;
-            btScalar const anchors = touching.getNumContacts() > 1 ? patch_friction_ : 1;
+            btScalar const anchors = patch ? patch_friction_ : 1;
             p.m_combinedFriction = anchors * (sticks ? sticking : sliding);
             p.m_combinedRestitution = bounce;
-            p.m_combinedRollingFriction = 0;
+            p.m_combinedRollingFriction = rolling;
             p.m_combinedSpinningFriction = 0;
         }
     }
@@ -226,6 +230,9 @@ class physics_run::engine {
         pools.m_defaultMaxCollisionAlgorithmPoolSize = 256;
         configuration_ = std::make_unique<btDefaultCollisionConfiguration>(pools);
         dispatcher_ = std::make_unique<btCollisionDispatcher>(configuration_.get());
+        // Bodies meet from 2 cm apart on, as PhysX's contact offsets have it, however small they are.
+        dispatcher_->setDispatcherFlags(dispatcher_->getDispatcherFlags() &
+                                        ~btCollisionDispatcher::CD_USE_RELATIVE_CONTACT_BREAKING_THRESHOLD);
         pairs_ = std::make_unique<btDbvtBroadphase>();
         solver_ = std::make_unique<btSequentialImpulseConstraintSolver>();
         world_ = std::make_unique<world_with_materials>(
@@ -251,7 +258,7 @@ class physics_run::engine {
         floor_->setWorldTransform(btTransform{btQuaternion::getIdentity(), {0, -thick, 0}});
         floor_->setUserIndex(0);
         auto const f = static_cast<btScalar>(scene_.floor_friction);
-        materials_.push_back({f, f, 0});
+        materials_.push_back({f, f, 0, 0});
         world_->addRigidBody(floor_.get());
     }
 
@@ -349,8 +356,9 @@ class physics_run::engine {
         made.rigid->setActivationState(DISABLE_DEACTIVATION);
         made.rigid->setUserIndex(static_cast<int>(materials_.size()));
         made.rigid->updateInertiaTensor();
+        double const rolling = b.shape == primitive::sphere ? config_.rolling_resistance * b.scale.x / 2 : 0;
         materials_.push_back({static_cast<btScalar>(b.dynamic_friction), static_cast<btScalar>(b.static_friction),
-                              static_cast<btScalar>(b.bounciness)});
+                              static_cast<btScalar>(b.bounciness), static_cast<btScalar>(rolling)});
         world_->addRigidBody(made.rigid.get());
         movers_.push_back(std::move(made));
     }

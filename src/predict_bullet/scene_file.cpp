@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -110,7 +111,8 @@ class builder {
         }
     }
 
-    scene finish(family kind, std::uint64_t steps) {
+    /// \param target  who it is, where the scene says so
+    scene finish(family kind, std::uint64_t steps, std::optional<std::int64_t> target) {
         if (built_.bodies.size() < 2) {
             throw bad_scene{"a scene needs a zone and a target: two add_object or more"};
         }
@@ -123,13 +125,20 @@ class builder {
                 throw bad_scene{"object " + std::to_string(b.id) + " can move, so its mass must be above 0"};
             }
         }
-        // The file does not have the floor's material. These make the engine agree best with what happened: Unity's
-        // own where something rolls, much more elsewhere.
-        built_.floor_friction = kind == family::roll ? 0.6 : 1.6;
         built_.kind = kind;
         built_.steps = steps;
         built_.zone = 0;
         choose_target(built_);
+        if (target) {
+            std::size_t const told = index_of(*target);
+            body const& b = built_.bodies[told];
+            if (told == built_.zone || b.shape == primitive::other ||
+                std::min({b.scale.x, b.scale.y, b.scale.z}) <= 0) {
+                throw bad_scene{"'target' must be an object that is there, and not the zone"};
+            }
+            built_.target = told;
+            built_.candidates.clear();
+        }
         return std::move(built_);
     }
 
@@ -296,7 +305,11 @@ recorded_scene read_object(json::object const& from) {
             throw bad_scene{"command " + std::to_string(n) + ": " + bad.what};
         }
     }
-    out.seen = scene.finish(*kind, steps);
+    std::optional<std::int64_t> target;
+    if (from.if_contains("target") != nullptr) {
+        target = whole_of(from, "target", -1'000'000'000'000, 1'000'000'000'000);
+    }
+    out.seen = scene.finish(*kind, steps, target);
     return out;
 }
 

@@ -105,16 +105,14 @@ std::vector<piece> torus() {
 }
 
 std::vector<piece> bowl() {
-    // A dish of a sphere's shape, its rim at the top, with a wall of one twentieth.
+    // A dish, its rim at the top. Height and rim are the study's; foot, wall and how steep it rises are those with
+    // which most of what it holds ends where it did.
     constexpr double height = 0.378908;
     constexpr double rim = 0.490393;
-    constexpr double foot = 0.2;
-    constexpr double wall = 0.04;
+    constexpr double foot = 0.22;
+    constexpr double wall = 0.05;
     constexpr int layers = 3;
-    auto const outside = [&](double y) {
-        double const u = y / height; // an arc from the foot to the rim
-        return foot + (rim - foot) * std::sqrt(1 - (1 - u) * (1 - u));
-    };
+    auto const outside = [&](double y) { return foot + (rim - foot) * std::sin(pi / 2 * y / height); };
     std::vector<piece> out;
     out.push_back({.corners = joined(ring(0, foot, 16), ring(wall, outside(wall), 16))});
     for (int n = 0; n < layers; ++n) {
@@ -155,11 +153,11 @@ std::vector<piece> open_box() {
 }
 
 std::vector<piece> ramp() {
-    // Its length and height follow from where the study puts what rolls; the slope is the one with which most of the
-    // real scenes end as they did.
+    // Its length and height follow from where the study puts what rolls. In its films all of that slides down at once
+    // and reaches the ground within 0.7 s, so that there is next to no platform for what rolls.
     constexpr double height = 1.150673;
     constexpr double half_length = 1.7265;
-    constexpr double slope = 2.85;
+    constexpr double slope = 3.45;
     constexpr double half_depth = 1.5;
     points corners;
     for (double const z : {-half_depth, half_depth}) {

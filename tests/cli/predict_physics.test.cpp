@@ -28,7 +28,7 @@ std::string scene_line(int n, bool answered) {
     };
     return out + R"("commands":[)" + object(1, "cube", 1.2, 0.5) +
            R"({"type":"set_kinematic_state","id":1,"is_kinematic":true},)" + object(2, "sphere", 0, 0.3) +
-           R"({"type":"apply_force_at_position","id":2,"force":{"x":)" + std::to_string(0.3 * n) +
+           R"({"type":"apply_force_at_position","id":2,"force":{"x":)" + std::to_string(0.4 * n) +
            R"(,"y":0,"z":0},"position":{"x":0,"y":0.15,"z":0}}]})" + "\n";
 }
 

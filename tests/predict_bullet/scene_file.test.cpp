@@ -77,6 +77,9 @@ TEST_CASE("scene file: what is wrong with a scene is said with the number of its
                 "command 4: object 2 is scaled to more than"},
         example{scene_of(two + ",7"), "command 3: it is not an object"},
         example{scene_of(add(1, "cube") + "," + add(2, "cube", 10)), "nothing stands there in its place"},
+        example{scene_of(two, R"(,"target":3)"), "there is no object with id 3"},
+        example{scene_of(two, R"(,"target":1)"), "'target' must be an object that is there, and not the zone"},
+        example{scene_of(two, R"(,"target":"2")"), "'target' must be a whole number"},
     };
     for (example const& e : bad) {
         auto const read = read_scenes(std::string_view{scene_of(two) + "\n" + e.text});
@@ -105,6 +108,13 @@ TEST_CASE("scene file: what the study let vanish is not there, and who is the ta
         CHECK(read->seen.bodies[1].scale == vector3{});
         CHECK(read->seen.candidates == std::vector<std::size_t>{5, 6, 7});
         CHECK(read->seen.target == 6);
+    }
+    SUBCASE("who is the target may be told") {
+        auto const read = read_scene(of_family(scene_of(held, R"(,"target":8)"), "contain"));
+        REQUIRE(read.has_value());
+        CHECK(read->seen.bodies[1].scale == vector3{});
+        CHECK(read->seen.candidates.empty());
+        CHECK(read->seen.target == 7);
     }
     SUBCASE("on top of a tower stands the target") {
         auto const read = read_scene(of_family(scene_of(held), "support"));

@@ -14,19 +14,21 @@
 namespace hpcsched::predict_bullet {
 
 /// How the engine is to play a scene. The defaults are those under which the noiseless engine agrees best with the
-/// study's real scenes, family by family; they are the same for all of them.
+/// study's real scenes: with whether target and zone touched, and with where the target ended. They are the same for
+/// all families.
 struct engine_config {
     double step_seconds = 0.01;
-    int substeps = 1;                ///< of the engine, in one step
-    double gravity = 9.81;           ///< m/s^2, downwards
-    double patch_friction = 2;       ///< times what a single point has: PhysX holds a patch at two anchors
-    double bounce_threshold = 2;     ///< m/s; a slower blow does not bounce
-    double sticking_speed = 0.02;    ///< m/s; below it static friction holds in any case
-    double contact_distance = 0.002; ///< metres; closer than that is touching
-    double largest_spin = 7;         ///< 1/s, as Unity limits it
-    int solver_iterations = 20;      ///< of the impulse solver, in one substep
-    double still_energy = 0.01;      ///< J for each kg, of going and turning; who has less is at rest, as for PhysX
-    std::uint64_t still_steps = 40;  ///< so long all must be at rest before the scene counts as settled
+    int substeps = 1;                 ///< of the engine, in one step
+    double gravity = 9.81;            ///< m/s^2, downwards
+    double patch_friction = 2;        ///< times what a single point has: PhysX holds a patch at two anchors
+    double bounce_threshold = 2;      ///< m/s; a slower blow does not bounce
+    double sticking_speed = 0.02;     ///< m/s; below it static friction holds in any case
+    double contact_distance = 0.002;  ///< metres; closer than that is touching
+    double largest_spin = 7;          ///< 1/s, as Unity limits it
+    double rolling_resistance = 0.06; ///< of a ball, for its radius: the study's balls are polyhedra
+    int solver_iterations = 20;       ///< of the impulse solver, in one substep
+    double still_energy = 0.01;       ///< J for each kg, of going and turning; who has less is at rest, as for PhysX
+    std::uint64_t still_steps = 40;   ///< so long all must be at rest before the scene counts as settled
     double out_of_reach = 2.5; ///< metres; who is that far from all that may touch, and leaving, counts as at rest
     double recovery = 0.2;     ///< share of an overlap that one step takes back
     bool recoil = false;       ///< overlaps that are taken back leave a speed

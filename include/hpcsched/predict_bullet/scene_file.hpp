@@ -12,11 +12,13 @@
 namespace hpcsched::predict_bullet {
 
 /// One scene of the file of real scenes: a JSON object with `stimulus`, `scenario`, `contact`, `first_contact_frame`,
-/// `frames`, `commands`, and perhaps `human_correct` and `human_count`.
+/// `frames`, `commands`, and perhaps `human_correct`, `human_count` and `target`, the id of the body that is asked
+/// about.
 ///
-/// The zone is the first body, the target the next that can move. Where that one was put out of sight (10 m up), the
-/// study made another body the target: the top of a tower, or one of what is contained or linked, by chance. The file
-/// does not say which of the latter; the one in the middle of the stack is taken.
+/// The zone is the first body. Where it is not told, the target is the next that can move. Where that one was put out
+/// of sight (10 m up), the study made another body the target: the top of a tower, or one of what is contained or
+/// linked, by chance. The shared file does not say which of the latter: any may be, and the one in the middle of the
+/// stack is taken where one must be.
 /// \error what is wrong or missing; a command that is not known; numbers that are not finite or out of range
 [[nodiscard]] result<recorded_scene> read_scene(std::string_view json);
 
