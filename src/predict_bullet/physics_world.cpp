@@ -331,7 +331,7 @@ class physics_run::engine {
 
     /// Of a part of mass 1 about the mover's centre; what is off the diagonal is small for what the scenes hold.
     static btVector3 inertia_in(btTransform const& part, btVector3 const& own) {
-        btMatrix3x3 const r = part.getBasis();
+        btMatrix3x3 const& r = part.getBasis();
         btVector3 const away = part.getOrigin();
         btVector3 turned{0, 0, 0};
         for (int i = 0; i < 3; ++i) {
