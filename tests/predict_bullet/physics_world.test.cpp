@@ -92,6 +92,45 @@ TEST_CASE("physics world: a ball that rolls is slowed by its rolling resistance,
     CHECK(distance(0) > 1);
 }
 
+TEST_CASE("physics world: a ball that slides is held by a patch, as a polyhedron is") {
+    scene s = one_body({.id = 2, .shape = primitive::sphere, .scale = {0.5, 0.5, 0.5}});
+    s.floor_friction = 0.5;
+    s.pushes.push_back({.body = 1, .step = 5, .impulse = {3, 0, 0}});
+    engine_config config;
+    config.largest_spin = 0; // it cannot roll
+    physics_world const world{config};
+    physics_run run = world.make_run();
+    world.begin(run, s);
+    while (world.step(run) == progress::running) {
+    }
+    // v^2 / (2 mu g) with 3 m/s and twice the larger friction, 0.6
+    CHECK(run.pose_of(1).position.x == doctest::Approx(9 / (2 * 2 * 0.6 * 9.81)).epsilon(0.1));
+}
+
+TEST_CASE("physics world: what is put on the study's ramp is on the ground within a second") {
+    scene s = one_body(
+        {.id = 2, .shape = primitive::sphere, .position = {-0.82, 1.15, 0}, .scale = {0.25, 0.25, 0.25}, .mass = 2});
+    s.bodies.push_back({.id = 3,
+                        .shape = primitive::ramp,
+                        .position = {-0.625, 0.01, 0},
+                        .orientation = from_euler_degrees({0, 180, 0}),
+                        .scale = {0.2, 1, 0.5},
+                        .dynamic_friction = 0.01,
+                        .static_friction = 0.01,
+                        .immovable = true});
+    s.steps = 100;
+    physics_world const world;
+    physics_run run = world.make_run();
+    world.begin(run, s);
+    bool landed = false;
+    while (!landed && world.step(run) == progress::running) {
+        for (collision const& c : run.collisions()) {
+            landed = landed || (c.one == 1 && c.other == collision::floor);
+        }
+    }
+    CHECK(landed);
+}
+
 TEST_CASE("physics world: every primitive comes to rest on the floor, and none falls through it") {
     physics_world const world;
     physics_run run = world.make_run();
