@@ -7,6 +7,7 @@
 
 #include <hpcsched/gpu/admission.hpp>
 #include <hpcsched/gpu/allocator.hpp>
+#include <hpcsched/gpu/chosen_admission.hpp>
 #include <hpcsched/gpu/chosen_placement.hpp>
 #include <hpcsched/gpu/chosen_queueing.hpp>
 #include <hpcsched/gpu/device.hpp>

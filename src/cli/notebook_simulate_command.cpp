@@ -103,7 +103,8 @@ std::uint64_t count_of(arguments const& given, char const* option, std::uint64_t
 /// A policy for each queue of the hosts that stay, where there are such.
 void choose_queues(arguments const& given, settings& s) {
     if (!given.has("--hosts")) {
-        for (char const* const option : {"--queue", "--placement", "--patience", "--replicas"}) {
+        for (char const* const option :
+             {"--queue", "--placement", "--admission", "--service-level", "--patience", "--replicas"}) {
             if (given.has(option)) {
                 throw failure{exit_code::usage, std::string{option} + " needs --hosts, which says how many there are"};
             }

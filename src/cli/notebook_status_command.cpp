@@ -54,7 +54,12 @@ void show(notebook_host::cluster_status const& s, std::ostream& out) {
         if (k.leased_on) {
             out << "a cell on host " << *k.leased_on << " with " << k.devices.size() << " GPUs\n";
         } else {
-            out << (k.waits ? "a cell waits for GPUs" : k.running ? "a cell runs" : "idle") << '\n';
+            out << (k.replicas.empty() ? "waits for hosts"
+                    : k.waits          ? "a cell waits for GPUs"
+                    : k.running        ? "a cell runs"
+                                       : "idle")
+                << (k.interpreter == "ended" ? ", interpreter on host " + std::to_string(s.asked) + " ended" : "")
+                << '\n';
         }
     }
 }

@@ -39,6 +39,19 @@ std::vector<option_spec> standing_options(std::string const& group, option_spec 
                  "keeps-room, not where eight are free for a large cell [default: least-loaded]",
          .group = group,
          .complete = value_completion::one_of({"least-loaded", "pack", "spread", "one-group", "keeps-room"})},
+        {.name = "--admission",
+         .value = "NAME",
+         .help = "which kernels that may ask for devices are let in; the others wait until some end:\n"
+                 "everyone; subscription-limit, NotebookOS's: while what kernels may ask for is, on\n"
+                 "none of their hosts, devices x replicas x a limit that follows what runs, 7 at\n"
+                 "rest; service-level, while one of their hosts is likely to have room at any\n"
+                 "moment, by how much of the time kernels have had devices [default: everyone]",
+         .group = group,
+         .complete = value_completion::one_of({"everyone", "subscription-limit", "service-level"})},
+        {.name = "--service-level",
+         .value = "P",
+         .help = "how likely, of service-level: 0 to 1 [default: 0.9]",
+         .group = group},
         std::move(queue),
         {.name = "--patience",
          .value = "TIME",
@@ -58,6 +71,18 @@ notebook::standing_policies standing_settings(arguments const& given, std::uint6
     p.placement =
         one_of("--placement", placement, gpu::chosen_placement::names, gpu::chosen_placement::named(placement));
     p.target = p.placement;
+    std::string const admission = given.one("--admission", std::string{p.admission.name()});
+    gpu::chosen_admission::config admitting{.replicas = p.replicas};
+    admitting.policy =
+        one_of("--admission", admission, gpu::chosen_admission::names, gpu::chosen_admission::named(admission));
+    if (given.has("--service-level")) {
+        if (admitting.policy != gpu::chosen_admission::kind::service_level) {
+            throw failure{exit_code::usage, "--service-level needs --admission service-level"};
+        }
+        admitting.level =
+            or_fail(parse_real(given.one("--service-level"), 0, 1), exit_code::usage, "--service-level: ");
+    }
+    p.admission = gpu::chosen_admission{admitting};
     gpu::chosen_queueing::config queueing = p.queueing.chosen();
     queueing.policy = one_of("--queue", queue, gpu::chosen_queueing::names, gpu::chosen_queueing::named(queue));
     if (std::string const patience = given.one("--patience", "1min"); patience == "never") {

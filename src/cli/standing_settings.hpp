@@ -12,8 +12,8 @@
 
 namespace hpcsched::cli {
 
-/// How a cluster of hosts that are there places kernels and lets cells wait: --replicas, --placement, --queue and
-/// --patience, for who keeps one and for who simulates one.
+/// How a cluster of hosts that are there places kernels and lets cells wait: --replicas, --placement, --admission,
+/// --service-level, --queue and --patience, for who keeps one and for who simulates one.
 /// \param group     what they stand under in --help
 /// \param queue     the option --queue: it takes one name, or a list of them
 /// \param replicas  the help of --replicas

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iomanip>
+#include <sstream>
 
 namespace hpcsched::notebook_host {
 namespace {
@@ -53,7 +55,8 @@ constexpr duration patience = std::chrono::seconds{3};
     kernel_status k{.name = text_of(told, "name"),
                     .gpus = static_cast<std::uint32_t>(number_of(told, "gpus")),
                     .cells = number_of(told, "cells"),
-                    .running = text_of(told, "phase") == "running"};
+                    .running = text_of(told, "phase") == "running",
+                    .interpreter = text_of(told, "interpreter")};
     for (json::object const& r : objects_of(told, "replicas")) {
         k.replicas.emplace_back(static_cast<std::uint32_t>(number_of(r, "host")), flag_of(r, "ready"));
     }
@@ -74,7 +77,20 @@ constexpr duration patience = std::chrono::seconds{3};
     return k;
 }
 
-// "3 replicas, placement least-loaded, queue fifo, patience 60 s"
+// "service-level 0.9"
+std::string admission_from(json::object const& policies) {
+    std::string const name = text_of(policies, "admission");
+    bool const by_level = name == "service-level";
+    json::value const* const number = find(policies, by_level ? "service_level" : "subscription_limit");
+    if (name == "everyone" || number == nullptr || !number->is_number()) {
+        return name;
+    }
+    std::ostringstream out;
+    out << name << ' ' << std::setprecision(3) << number->to_number<double>();
+    return out.str();
+}
+
+// "3 replicas, placement least-loaded, admission everyone, queue fifo, patience 60 s"
 std::string policies_from(json::object const& told) {
     json::value const* const said = find(told, "policies");
     if (said == nullptr || !said->is_object()) {
@@ -86,7 +102,7 @@ std::string policies_from(json::object const& told) {
     bool const ends = in_ms != nullptr && in_ms->is_number();
     std::uint64_t const ms = number_of(p, "patience_ms");
     return std::to_string(replicas) + (replicas == 1 ? " replica" : " replicas") + ", placement " +
-           text_of(p, "placement") + ", queue " + text_of(p, "queue") + ", " +
+           text_of(p, "placement") + ", admission " + admission_from(p) + ", queue " + text_of(p, "queue") + ", " +
            (!ends            ? "patience without end"
             : ms % 1000 == 0 ? "patience " + std::to_string(ms / 1000) + " s"
                              : "patience " + std::to_string(ms) + " ms");

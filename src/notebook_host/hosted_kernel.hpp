@@ -74,6 +74,11 @@ class hosted_kernel {
     /// Whether an interpreter was there, up to the log; one that was ended because nobody needed it counts.
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool executing() const noexcept { return replica_.executing().has_value(); }
+    /// "runs", "starts", or "ended" because nobody needed it.
+    [[nodiscard]] std::string_view interpreter_phase() const noexcept {
+        bool const asleep = !interpreter_ && start_at_ == never;
+        return asleep ? "ended" : up_ ? "runs" : "starts";
+    }
 
   private:
     struct running_cell {

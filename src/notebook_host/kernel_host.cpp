@@ -681,10 +681,11 @@ class kernel_host::state {
     [[nodiscard]] json::object status_of(cluster_machine const& c, std::string const& name, notebook::kernel_id id) {
         json::object kernel = described(c, name, id);
         auto const serial = c.kernel(id).serial;
+        if (auto const here = kernels_.find(serial); here != kernels_.end() && here->second.kernel) {
+            kernel["interpreter"] = here->second.kernel->interpreter_phase();
+        }
         if (notebook::kernel_log const* const log = log_of(serial)) {
-            kernel["cells"] = log->last_done().cell;
-            kernel["names"] = log->names().size();
-            kernel["phase"] = log->phase() == notebook::kernel_phase::running ? "running" : "idle";
+            describe(kernel, *log);
             kernel["leader"] = node_->server(group_of_kernel(serial))->replica().leader().value;
         }
         return kernel;

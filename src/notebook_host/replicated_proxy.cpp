@@ -38,6 +38,7 @@ using raft_asio::response_status;
 constexpr duration ask_again = std::chrono::milliseconds{100};
 constexpr duration patience = std::chrono::seconds{30}; // for the cluster's answers
 constexpr duration farewell = std::chrono::seconds{2};
+constexpr duration place_limit = std::chrono::seconds{5}; // a kernel without hosts for so long says that it waits
 
 /// How many GPUs a cell asks for: by `%gpu N` in its first line, or by the metadata of the request.
 [[nodiscard]] std::uint32_t gpus_of(json::object const& content, json::object const& metadata) {
@@ -104,6 +105,7 @@ class proxy {
             kernel_ = a.kernel;
             serial_ = a.serial;
             look();
+            after(place_limit, [this] { say_that_it_waits(); });
         });
         read_soon();
         loop_.run();
@@ -186,6 +188,53 @@ class proxy {
                          });
     }
 
+    // Who started the kernel is told that it is there, or would start it again; and who runs a cell, why it waits.
+    void say_that_it_waits() {
+        if (!view_.founders.empty()) {
+            return;
+        }
+        waits_ = true;
+        for (open_request& each : std::exchange(waiting_, {})) {
+            forward(each.where, std::move(each.message));
+        }
+        for (cell const& each : queue_) {
+            say_why_it_waits(each);
+        }
+    }
+
+    void say_why_it_waits(cell const& which) {
+        std::string const more = config_.gpus == 0 ? ""
+                                                   : ", or admits no more kernels that may ask for " +
+                                                         std::to_string(config_.gpus) + " GPUs until some end";
+        front_.send(channel::iopub,
+                    broadcast(which.request, "stream",
+                              {{"name", "stderr"},
+                               {"text", "hpcsched: the kernel waits for its hosts: the cluster has too few" + more +
+                                            " (hpcsched notebook status shows it); the cell runs then\n"}}));
+    }
+
+    // As a kernel of the cluster's would answer, as far as it is known before there is one.
+    void tell_what_it_will_be(channel c, jupyter_message const& asked) {
+        front_.send(channel::iopub, broadcast(asked, "status", {{"execution_state", "busy"}}));
+        front_.send(c, answer_to(asked, "kernel_info_reply",
+                                 {{"status", "ok"},
+                                  {"protocol_version", "5.3"},
+                                  {"implementation", "hpcsched"},
+                                  {"implementation_version", HPCSCHED_VERSION},
+                                  {"banner", "hpcsched: a kernel that waits for its hosts"},
+                                  {"help_links", json::array{}},
+                                  {"language_info",
+                                   {{"name", "python"},
+                                    {"version", "3"},
+                                    {"mimetype", "text/x-python"},
+                                    {"file_extension", ".py"},
+                                    {"pygments_lexer", "ipython3"},
+                                    {"nbconvert_exporter", "python"},
+                                    {"codemirror_mode", {{"name", "ipython"}, {"version", 3}}}}}}));
+        front_.send(channel::iopub, broadcast(asked, "status", {{"execution_state", "idle"}}));
+        read_soon();
+    }
+
     void placed(notebook::kernel_view const& view) {
         if (view.generation < view_.generation) {
             return;
@@ -194,6 +243,7 @@ class proxy {
         if (view.founders.empty()) {
             return;
         }
+        waits_ = false;
         std::vector<raft::node_id> wanted;
         for (notebook::replica const& r : view.replicas) {
             wanted.push_back(node_of(r.host));
@@ -387,6 +437,9 @@ class proxy {
                   .stop_on_error = flag_of(content, "stop_on_error", true)};
         made.request = std::move(message);
         queue_.push_back(std::move(made));
+        if (waits_) {
+            say_why_it_waits(queue_.back());
+        }
         next_cell();
     }
 
@@ -505,6 +558,10 @@ class proxy {
         if (cell_ && cell_->where && c != channel::shell) { // input, and interrupts, are for the cell that runs
             to = cell_->where;
         }
+        if (waits_ && read_header(message.header).type == "kernel_info_request") {
+            tell_what_it_will_be(c, message);
+            return;
+        }
         if (!to || !links_.contains(*to)) {
             waiting_.push_back({c, std::move(message)});
             return;
@@ -590,6 +647,7 @@ class proxy {
     std::map<std::string, open_request> open_; // passed on, and not answered
     std::vector<open_request> waiting_;        // for somebody to pass them to
     std::multimap<time_point, std::function<void()>> timers_;
+    bool waits_ = false; // for its hosts, longer than usual
     bool will_read_ = false;
     bool closing_ = false;
     int signals_ = -1;

@@ -16,6 +16,9 @@ json::object described(notebook::standing_policies const& p) {
     json::value const in_ms = patience == unlimited ? json::value(nullptr) : json::value(patience.count() / 1'000'000);
     return {{"replicas", p.replicas},
             {"placement", p.placement.name()},
+            {"admission", p.admission.name()},
+            {"service_level", p.admission.chosen().level},
+            {"subscription_limit", p.admission.limit()},
             {"queue", p.queueing.name()},
             {"patience_ms", in_ms}};
 }
@@ -55,6 +58,12 @@ json::object described(cluster_machine const& c, std::string const& name, notebo
         kernel["leased_cell"] = std::move(cell);
     }
     return kernel;
+}
+
+void describe(json::object& kernel, notebook::kernel_log const& log) {
+    kernel["cells"] = log.last_done().cell;
+    kernel["names"] = log.names().size();
+    kernel["phase"] = log.phase() == notebook::kernel_phase::running ? "running" : "idle";
 }
 
 } // namespace hpcsched::notebook_host

@@ -3,6 +3,7 @@
 #define HPCSCHED_SRC_NOTEBOOK_HOST_STATUS_JSON_HPP
 
 #include <hpcsched/notebook/cluster_scheduler.hpp>
+#include <hpcsched/notebook/kernel_log.hpp>
 #include <hpcsched/notebook/standing_cluster.hpp>
 #include <hpcsched/raft_asio/network_config.hpp>
 
@@ -22,6 +23,9 @@ namespace hpcsched::notebook_host {
 
 /// An open kernel, as the cluster's log has it.
 [[nodiscard]] boost::json::object described(cluster_machine const& c, std::string const& name, notebook::kernel_id id);
+
+/// Adds what the kernel's own log has.
+void describe(boost::json::object& kernel, notebook::kernel_log const& log);
 
 } // namespace hpcsched::notebook_host
 

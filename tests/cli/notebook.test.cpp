@@ -99,6 +99,21 @@ TEST_CASE(
     CHECK(two.at("results").at(1).at("policy") == "reservation");
 }
 
+TEST_CASE("notebook simulate: on hosts that stay, who is not admitted waits, and those that are find room") {
+    program hpcsched;
+    auto const at_once = [&](std::vector<std::string> const& admission) {
+        std::vector<std::string> words{"--hosts", "2", "--replicas", "1", "--queue", "fifo", "--out", "a"};
+        words.insert(words.end(), admission.begin(), admission.end());
+        CHECK(hpcsched.hpcsched(small(words)).status == 0);
+        json::value const all = json::parse(read_text(hpcsched / "a/results.json"));
+        return all.at("results").at(0).at("at_once").to_number<double>();
+    };
+    double const everyone = at_once({});
+    CHECK(at_once({"--admission", "everyone"}) == everyone);
+    CHECK(at_once({"--admission", "service-level", "--service-level", "0"}) == everyone);
+    CHECK(at_once({"--admission", "service-level", "--service-level", "0.95"}) != everyone);
+}
+
 TEST_CASE("notebook simulate: what is wrong is said in one line, with what to do") {
     program hpcsched;
     auto const fails = [&](std::vector<std::string> const& more, int status, std::string const& line) {
@@ -111,6 +126,12 @@ TEST_CASE("notebook simulate: what is wrong is said in one line, with what to do
     fails({"-p", "predictve"}, 2, "--policies: there is no policy 'predictve'; did you mean 'predictive'?");
     fails({"--queue", "fifo"}, 2, "--queue needs --hosts, which says how many there are");
     fails({"--hosts", "4", "--queue", "fifo,last"}, 2, "--queue: 'last' is none of fifo, shortest, aged, fair-share");
+    fails({"--hosts", "4", "--admission", "all"}, 2,
+          "--admission: 'all' is none of everyone, subscription-limit, service-level");
+    fails({"--hosts", "4", "--service-level", "0.9"}, 2, "--service-level needs --admission service-level");
+    fails({"--hosts", "4", "--admission", "service-level", "--service-level", "2"}, 2,
+          "--service-level: '2' is out of range: give 0 to 1");
+    fails({"--admission", "everyone"}, 2, "--admission needs --hosts, which says how many there are");
     fails({"--hosts", "2", "--replicas", "3"}, 2, "--replicas: '3' is out of range: give 1 to 2");
     fails({"--from", "1h"}, 2, "--from needs --window, which says how long");
     fails({"--sessions", "0"}, 2, "--sessions: '0' is out of range: give 1 to 1000000");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/random.hpp>
+#include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/admission.hpp>
 
 #include <boost/random/uniform_01.hpp>
@@ -8,6 +10,7 @@
 
 #include "site.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -112,6 +115,37 @@ TEST_CASE(
     CHECK(subscription_limit::admits_group(s.l, {}, whole(64)));
 }
 
+TEST_CASE("subscription_limit: its samples are written down and read back, or left as they are") {
+    for (int samples : {0, 1, 4, 5, 6, 23}) {
+        CAPTURE(samples);
+        subscription_limit a;
+        for (int n = 0; n < samples; ++n) {
+            a.sample(10 + n, 2);
+        }
+        byte_buffer bytes;
+        a.save_samples(bytes);
+        subscription_limit other;
+        other.sample(3, 1);
+        byte_reader in{bytes};
+        CHECK(other.restore_samples(in));
+        CHECK(in.rest().empty());
+        CHECK(other.limit() == a.limit());
+        CHECK(other.settled() == a.settled());
+        a.sample(100, 1);
+        other.sample(100, 1);
+        CHECK(other.limit() == a.limit());
+        byte_reader cut{std::span{bytes}.first(bytes.size() - 1)};
+        CHECK_FALSE(other.restore_samples(cut));
+        CHECK(other.limit() == a.limit());
+    }
+    byte_buffer no_number;
+    put_word(no_number, 1);
+    put_word(no_number, std::bit_cast<std::uint64_t>(std::numeric_limits<double>::quiet_NaN()));
+    byte_reader in{no_number};
+    subscription_limit a;
+    CHECK_FALSE(a.restore_samples(in));
+}
+
 TEST_CASE("subscription_limit: a window of another length is the mean of as many samples") {
     subscription_limit a{{.window = 2}};
     a.sample(30, 10);
@@ -147,7 +181,7 @@ TEST_CASE("service_level: the probability that devices are free is that of going
     for (int n = 0; n < 50; ++n) {
         std::size_t const devices = 1 + static_cast<std::size_t>(bits() % 8);
         site s{{uniform_host(devices)}};
-        service_level a{{.duty_unknown = 0.5, .replicas = 2}};
+        service_level a{{.duty_unknown = 0.5, .prior = 0s, .replicas = 2}};
         std::vector<double> runs_here;
         std::vector<std::size_t> sizes;
         for (std::uint64_t member = 0; member < bits() % 11; ++member) {
@@ -156,7 +190,7 @@ TEST_CASE("service_level: the probability that devices are free is that of going
             double const duty = boost::random::uniform_01<double>{}(bits);
             bool const measured = member % 3 != 0;
             if (measured) {
-                a.observe(member, duty);
+                a.observe(member, from_seconds(1000 * duty), 1000s);
             }
             runs_here.push_back((measured ? duty : 0.5) / 2);
         }
@@ -193,17 +227,32 @@ TEST_CASE("service_level: a group is admitted where one of its hosts is free as 
 TEST_CASE("service_level: what was measured is clamped, and is forgotten when it is said so") {
     site s{{uniform_host(1)}};
     subscribe(s, 0, 1, 1);
-    service_level a{{.duty_unknown = 0.2, .replicas = 1}};
+    service_level a{{.duty_unknown = 0.2, .prior = 0s, .replicas = 1}};
     host_state const& h = s.l.host(host_id{0});
     CHECK(a.has_free(h, 1) == doctest::Approx(0.8));
-    a.observe(1, 0.5);
+    a.observe(1, 5s, 10s);
     CHECK(a.has_free(h, 1) == doctest::Approx(0.5));
-    a.observe(1, 7.0);
+    a.observe(1, 70s, 10s);
     CHECK(a.has_free(h, 1) == doctest::Approx(0.0));
-    a.observe(1, -1.0);
+    a.observe(1, -10s, 10s);
     CHECK(a.has_free(h, 1) == doctest::Approx(1.0));
+    a.observe(1, 0s, 0s);
+    CHECK(a.has_free(h, 1) == doctest::Approx(0.8));
     a.forget(1);
     CHECK(a.has_free(h, 1) == doctest::Approx(0.8));
+}
+
+TEST_CASE("service_level: what was measured for as long as the prior counts half") {
+    site s{{uniform_host(1)}};
+    subscribe(s, 0, 1, 1);
+    service_level a{{.duty_unknown = 0.2, .prior = 100s, .replicas = 1}};
+    host_state const& h = s.l.host(host_id{0});
+    a.observe(1, 0s, 0s);
+    CHECK(a.has_free(h, 1) == doctest::Approx(0.8));
+    a.observe(1, 60s, 100s);
+    CHECK(a.has_free(h, 1) == doctest::Approx(1 - (0.2 + 0.6) / 2));
+    a.observe(1, 600'000s, 1'000'000s);
+    CHECK(a.has_free(h, 1) == doctest::Approx(0.4).epsilon(1e-3));
 }
 
 TEST_CASE("service_level: devices that take no leases, or only slices, are never free") {

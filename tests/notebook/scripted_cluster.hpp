@@ -73,6 +73,7 @@ class scripted_cluster {
         std::erase(warming_, h);
         deliver(host_lost{h});
     }
+    void drain(gpu::host_id h, bool draining = true) { deliver(host_draining{h, draining}); }
     /// Time passes, and what is due happens.
     void pass(duration length) {
         time_point const until = now_ + length;

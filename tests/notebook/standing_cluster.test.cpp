@@ -109,6 +109,20 @@ scripted_cluster<standing_cluster> one_host(gpu::chosen_queueing::config queuein
     return c;
 }
 
+/// So many hosts of eight devices, on one of which each kernel lives that is admitted.
+scripted_cluster<standing_cluster> admitting(gpu::chosen_admission::kind policy, std::uint32_t hosts = 1) {
+    scripted_cluster c{standing_cluster{standing_policies{
+        .replicas = 1, .admission = gpu::chosen_admission{{.policy = policy, .level = 0.5, .replicas = 1}}}}};
+    for (std::uint32_t h = 0; h < hosts; ++h) {
+        c.add_host(h);
+    }
+    return c;
+}
+
+bool lives(scripted_cluster<standing_cluster> const& c, std::uint32_t k) {
+    return !c.replicas(k).empty();
+}
+
 /// Kernels 0, 1, ... that need so many devices each, with their tenants.
 void open(scripted_cluster<standing_cluster>& c, std::vector<std::uint32_t> const& gpus,
           std::vector<std::uint32_t> const& tenants = {}) {
@@ -246,6 +260,101 @@ TEST_CASE("standing cluster: the shortest goes first by how long a kernel's cell
     c.submit(1, 8);
     c.finish(2);
     CHECK(runs(c, 1));
+}
+
+TEST_CASE("standing cluster: a kernel that would pass the subscription limit waits until another goes") {
+    auto c = admitting(gpu::chosen_admission::kind::subscription_limit);
+    open(c, {8, 8, 8, 8, 8, 8, 8, 8, 0});
+    CHECK(lives(c, 6)); // 56 devices are subscribed: 7.0 times those that are there
+    CHECK_FALSE(lives(c, 7));
+    CHECK(lives(c, 8)); // wants none
+    c.submit(7, 8);
+    c.pass(seconds{30});
+    CHECK_FALSE(runs(c, 7));
+    c.close(3);
+    c.ready();
+    CHECK(lives(c, 7));
+    CHECK(runs(c, 7));
+}
+
+TEST_CASE("standing cluster: the subscription limit follows what runs, minute by minute") {
+    auto c = admitting(gpu::chosen_admission::kind::subscription_limit);
+    open(c, {8, 8});
+    c.submit(0, 8);
+    c.pass(minutes{6}); // twice as much is wanted as is busy
+    CHECK(c.scheduler().policies().admission.limit() == 2);
+    c.open(2, 8);
+    CHECK_FALSE(lives(c, 2));
+    c.finish(0);
+    c.pass(minutes{3}); // three of five samples: nothing is busy, 7.0
+    CHECK(lives(c, 2));
+}
+
+TEST_CASE("standing cluster: a kernel waits until its host is likely enough to have room") {
+    auto c = admitting(gpu::chosen_admission::kind::service_level);
+    open(c, {8, 8, 8, 8});
+    CHECK(lives(c, 2));       // 0.75^2: free for 0.56 of the time
+    CHECK_FALSE(lives(c, 3)); // 0.42, by what is known of new kernels
+    c.pass(hours{1});         // nobody has run anything: 0.875^3 = 0.67
+    CHECK(lives(c, 3));
+}
+
+TEST_CASE("standing cluster: what a kernel has run, and runs, counts against those to come") {
+    auto c = admitting(gpu::chosen_admission::kind::service_level);
+    open(c, {8});
+    c.submit(0, 8);
+    c.pass(hours{2}); // (2 + 0.25) / 3 of its time
+    c.open(1, 8);
+    CHECK_FALSE(lives(c, 1));
+    c.finish(0);
+    c.pass(hours{1}); // 2.25 / 4
+    CHECK_FALSE(lives(c, 1));
+    c.pass(hours{1}); // 2.25 / 5
+    CHECK(lives(c, 1));
+}
+
+TEST_CASE("standing cluster: a host that comes admits nobody whom the others would not serve well enough") {
+    auto c = admitting(gpu::chosen_admission::kind::service_level);
+    open(c, {8, 8, 8, 8});
+    CHECK_FALSE(lives(c, 3));
+    c.add_host(1, gpu::uniform_host(4));
+    CHECK_FALSE(lives(c, 3)); // it could never run there
+    c.add_host(2);
+    CHECK(c.replicas(3) == std::set{gpu::host_id{2}});
+}
+
+TEST_CASE("standing cluster: kernels that were admitted leave a host that is emptied, however full the others are") {
+    auto c = admitting(gpu::chosen_admission::kind::subscription_limit, 2);
+    std::vector<std::uint32_t> const all(14, 8);
+    open(c, all);
+    CHECK(lives(c, 13));
+    c.drain(gpu::host_id{0});
+    c.ready();
+    for (std::uint32_t k = 0; k < 14; ++k) {
+        CHECK(c.replicas(k) == std::set{gpu::host_id{1}});
+    }
+    c.open(14, 8);
+    CHECK_FALSE(lives(c, 14));
+}
+
+TEST_CASE("standing cluster: other admission rules are adopted, and know what happened before") {
+    auto c = admitting(gpu::chosen_admission::kind::everyone);
+    open(c, {8, 8});
+    c.submit(0, 8);
+    c.pass(minutes{6});
+    standing_cluster changed = c.scheduler();
+    byte_buffer bytes;
+    standing_policies{
+        .replicas = 1,
+        .admission = gpu::chosen_admission{{.policy = gpu::chosen_admission::kind::subscription_limit, .replicas = 1}}}
+        .save(bytes);
+    standing_policies others = changed.policies();
+    byte_reader in{bytes};
+    REQUIRE(others.restore(in));
+    cluster_command_buffer out;
+    REQUIRE(changed.adopt(others, c.now(), out));
+    CHECK(changed.policies().admission.name() == "subscription-limit");
+    CHECK(changed.policies().admission.limit() == 2);
 }
 
 TEST_CASE("standing cluster: where the placement packs, kernels and cells leave hosts free") {
@@ -453,6 +562,14 @@ TEST_CASE("standing cluster: it keeps the rules with every way to queue, put bac
                 {.queueing = gpu::chosen_queueing{
                      {.policy = *gpu::chosen_queueing::named(name), .patience = patience, .default_quota = 8000}}});
         }
+    }
+}
+
+TEST_CASE("standing cluster: it keeps the rules with every admission, put back before each event or not") {
+    for (std::string_view const name : gpu::chosen_admission::names) {
+        CAPTURE(name);
+        check_many({.step_count = 400, .losses_per_10000 = 60},
+                   {.admission = gpu::chosen_admission{{.policy = *gpu::chosen_admission::named(name)}}});
     }
 }
 

@@ -98,6 +98,8 @@ def case_idle_interpreters_end(cluster):
                          ("status", "idle", None)], kinds
         wait_until(others_were_up)
         wait_until(lambda: interpreters() == 0)
+        assert [cluster.status(i)["kernels"][0]["interpreter"] for i in (1, 2, 3)] == ["ended"] * 3, cluster.status()
+        assert "idle, interpreter on host 1 ended" in cluster.ask("status", host=1).stdout
         matches = k.reply_to(k.client.complete("x.app"))["matches"]  # a look wakes it too
         assert len(matches) == 1 and matches[0].endswith("append"), matches
         wait_until(lambda: interpreters() == 0)
@@ -125,9 +127,10 @@ def case_policies(cluster):
         cluster.options += options
         cluster.start(1)
 
-    by_default = {"replicas": 1, "placement": "pack", "queue": "fifo", "patience_ms": 0}
+    by_default = {"replicas": 1, "placement": "pack", "admission": "everyone", "service_level": 0.9,
+                  "subscription_limit": 7.0, "queue": "fifo", "patience_ms": 0}
     assert wait_until(lambda: cluster.status().get("policies")) == by_default, cluster.status()
-    assert "policies: 1 replica, placement pack, queue fifo, patience 0 s" in cluster.ask("status").stdout
+    assert "policies: 1 replica, placement pack, admission everyone, queue fifo, patience 0 s" in cluster.ask("status").stdout
     until_told = f"import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.01)\ntime.time()"
     with Kernel() as first, Kernel() as large, Kernel() as small:
         requests = []
@@ -143,6 +146,27 @@ def case_policies(cluster):
     assert cluster.status()["policies"] == by_default
     restart("--change-policies")
     wait_until(lambda: cluster.status()["policies"]["queue"] == "shortest")
+
+
+def case_admission(cluster):
+    """One host, that two kernels of eight devices leave free for 0.56 of the time, as long as nothing is known of them:
+    a third is not let in where it is to be 0.7."""
+    assert wait_until(lambda: cluster.status().get("policies"))["admission"] == "service-level"
+    assert "admission service-level 0.7," in cluster.ask("status").stdout
+    with Kernel() as first, Kernel() as second:
+        assert value(second, "1 + 1") == "2"
+        with Kernel() as third:  # is there to who started it
+            request = third.client.execute("6 * 7")
+            while (told := third.client.get_iopub_msg(timeout=TIMEOUT))["msg_type"] != "stream":
+                pass
+            assert told["parent_header"]["msg_id"] == request, told
+            assert "or admits no more kernels that may ask for 8 GPUs" in told["content"]["text"], told
+            assert [len(k["replicas"]) for k in cluster.status()["kernels"]].count(0) == 1, cluster.status()
+            assert "waits for hosts" in cluster.ask("status").stdout
+            first.manager.shutdown_kernel()
+            assert third.reply_to(request)["status"] == "ok"
+            assert third.reply_to(third.client.kernel_info())["implementation"] == "ipython"
+            assert value(third, "%gpu 8\nimport os; len(os.environ['CUDA_VISIBLE_DEVICES'].split(','))") == "8"
 
 
 def case_large_values(cluster):

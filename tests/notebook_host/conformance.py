@@ -25,6 +25,7 @@ except ImportError as missing:
 
 OPTIONS = {"store_is_swept": ["--store-interval", "500ms", "--store-age", "1s"],
            "idle_interpreters_end": ["--reclaim-after", "1s"],
+           "admission": ["--admission", "service-level", "--service-level", "0.7"],
            "policies": ["--placement", "pack", "--patience", "0"],
            "proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
            "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"],

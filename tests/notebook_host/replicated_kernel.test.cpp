@@ -107,6 +107,10 @@ TEST_CASE("replicated kernel: the leader of the cluster is killed, and GPUs are 
 TEST_CASE("replicated kernel: cells wait for GPUs by the policies that the cluster's first host was started with") {
     conforms("policies", 1);
 }
+TEST_CASE(
+    "replicated kernel: one that the cluster does not admit is there, says that it waits, and starts when it may") {
+    conforms("admission", 1);
+}
 TEST_CASE("replicated kernel: interpreters that nobody uses end, and the next cell finds what the log has") {
     conforms("idle_interpreters_end", 3);
 }

@@ -3,6 +3,8 @@
 #define HPCSCHED_GPU_ADMISSION_HPP
 
 #include <hpcsched/core/assert.hpp>
+#include <hpcsched/core/bytes.hpp>
+#include <hpcsched/core/time.hpp>
 #include <hpcsched/gpu/device.hpp>
 #include <hpcsched/gpu/lease.hpp>
 #include <hpcsched/gpu/ledger.hpp>
@@ -10,6 +12,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <chrono>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -132,6 +137,30 @@ class subscription_limit {
         return true;
     }
 
+    /// Appends the samples.
+    void save_samples(byte_buffer& out) const {
+        put_word(out, taken_);
+        for (std::size_t i = 0; i < std::min(taken_, config_.window); ++i) {
+            put_word(out, std::bit_cast<std::uint64_t>(samples_[i]));
+        }
+    }
+    /// Replaces the samples by those of one with the same window.
+    /// \return false where `save_samples` would not have written it so; it is as it was then
+    [[nodiscard]] bool restore_samples(byte_reader& in) {
+        subscription_limit made{config_};
+        made.taken_ = in.word();
+        bool right = true;
+        for (std::size_t i = 0; i < std::min(made.taken_, config_.window); ++i) {
+            made.samples_[i] = std::bit_cast<double>(in.word());
+            right = right && std::isfinite(made.samples_[i]) && made.samples_[i] > 0;
+        }
+        if (!in.good() || !right) {
+            return false;
+        }
+        *this = made;
+        return true;
+    }
+
   private:
     config config_;
     std::array<double, 64> samples_{};
@@ -144,7 +173,8 @@ static_assert(admission_policy<subscription_limit>);
 ///
 /// Each subscription runs for a measured share of the time, its duty, on one of its hosts, as often on one as on
 /// another; what is leased on a host is then a sum of independent draws, whose distribution is computed by convolution.
-/// Hosts are taken as independent. Members whose duty was not measured have `duty_unknown`.
+/// Hosts are taken as independent. Members whose duty was not measured have `duty_unknown`; one that was measured for a
+/// short time has something between that and what was measured.
 ///
 /// \complexity O(subscriptions of the hosts x devices of a host)
 class service_level {
@@ -152,14 +182,22 @@ class service_level {
     struct config {
         double level = 0.99;        ///< 0 .. 1
         double duty_unknown = 0.25; ///< of a member nothing was measured of; the mean of a month of Adobe's sessions
-        std::uint32_t replicas = 3; ///< hosts that a member's kernel may run on, >= 1
+        duration prior = std::chrono::hours{1}; ///< a measurement of that length weighs as much as `duty_unknown`, >= 0
+        std::uint32_t replicas = 3;             ///< hosts that a member's kernel may run on, >= 1
     };
 
     service_level() : service_level{config{}} {}
-    explicit service_level(config c) : config_{c} { HPCSCHED_ASSERT(c.level >= 0 && c.level <= 1 && c.replicas >= 1); }
+    explicit service_level(config c) : config_{c} {
+        HPCSCHED_ASSERT(c.level >= 0 && c.level <= 1 && c.replicas >= 1 && c.prior >= duration{0});
+    }
 
-    /// Notes the share of the time that a subscription's owner runs, on whichever host.
-    void observe(std::uint64_t member, double duty) { duty_[member] = std::clamp(duty, 0.0, 1.0); }
+    /// Notes how long a subscription's owner has had devices, on whichever host, of the time that it is there.
+    void observe(std::uint64_t member, duration leased, duration of) {
+        double const weight = to_seconds(config_.prior);
+        double const there = std::max(0.0, to_seconds(of)) + weight;
+        double const busy = std::max(0.0, to_seconds(leased)) + weight * config_.duty_unknown;
+        duty_[member] = there > 0 ? std::min(busy / there, 1.0) : config_.duty_unknown;
+    }
     void forget(std::uint64_t member) { duty_.erase(member); }
 
     /// The probability that a host has `count` whole devices free, of those that are healthy and not sliced.

@@ -103,6 +103,8 @@ class cluster_image {
         put_word(out, k.tenant);
         image::put(out, k.leased_since);
         put_word(out, static_cast<std::uint64_t>(k.expected_run.count()));
+        image::put(out, k.opened);
+        put_word(out, static_cast<std::uint64_t>(k.leased_for.count()));
     }
 
     static void restore_kernel(kernel_state& k, byte_reader& in) {
@@ -128,6 +130,8 @@ class cluster_image {
         k.tenant = image::take<std::uint32_t>(in);
         k.leased_since = image::take_time(in);
         k.expected_run = duration{image::take<std::int64_t>(in)};
+        k.opened = image::take_time(in);
+        k.leased_for = duration{image::take<std::int64_t>(in)};
     }
 
     static bool restore_hosts(cluster_state& to, byte_reader& in) {
@@ -230,7 +234,8 @@ class cluster_image {
         bool const counts = k.lease == (l == nullptr ? 0 : l->token) && k.leases_made < made_max &&
                             k.leases_made == s.ledger_.last_sequence(owner) && (l == nullptr || k.leases_made > 0);
         bool const in_time = k.submitted >= time_point{} && k.idle_since >= time_point{} &&
-                             k.leased_since >= time_point{} && k.expected_run >= duration{0};
+                             k.leased_since >= time_point{} && k.expected_run >= duration{0} &&
+                             k.opened >= time_point{} && k.leased_for >= duration{0};
         if (!counts || !in_time || (k.running && (k.cell == 0 || l == nullptr))) {
             return false;
         }

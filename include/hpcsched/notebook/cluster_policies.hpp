@@ -91,6 +91,11 @@ concept rebalancing_policy = std::movable<R> && requires(R const& r) {
 };
 
 /// The policies of a `replicated_cluster`, as a plain struct.
+///
+/// Two things are optional. Where `p.waits_for_admission` is true, a kernel that is not admitted waits until others go,
+/// however long; else it is let in where no host can be provisioned for it. And an admission with `sample(demand,
+/// busy)` or `observe(kernel, leased, of)` is told, at the intervals of the scaling policy and before a kernel is
+/// placed.
 template <class P>
 concept cluster_policies = std::movable<P> && requires(P& p) {
     requires std::convertible_to<decltype(p.replicas), std::uint32_t>;          // of each kernel, >= 1

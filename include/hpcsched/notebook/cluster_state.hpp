@@ -55,9 +55,16 @@ struct kernel_state {
     /// For how long a cell of it keeps its devices, by those that it had: the mean of the last one and of what was
     /// expected before it; 0: it had none.
     duration expected_run{};
+    time_point opened{};
+    duration leased_for{}; ///< for how long its cells that are over have had devices, together
 
     [[nodiscard]] bool idle() const noexcept { return open && cell == 0; }
     [[nodiscard]] bool waits() const noexcept { return open && cell != 0 && !running; }
+    /// The same, with the cell that runs.
+    [[nodiscard]] duration leased_until(time_point now) const noexcept {
+        bool const has_some = running && cell_gpus > 0;
+        return has_some ? leased_for + std::min(now - leased_since, duration::max() - leased_for) : leased_for;
+    }
     [[nodiscard]] bool lives_on(gpu::host_id h) const noexcept {
         return std::any_of(replicas.begin(), replicas.end(), [h](replica const& r) { return r.host == h; });
     }
@@ -227,6 +234,7 @@ class cluster_state {
         s.gpus = gpus;
         s.tenant = tenant;
         s.idle_since = now;
+        s.opened = now;
         demand_milli_ += std::int64_t{gpus} * gpu::whole_device;
     }
 
@@ -320,6 +328,7 @@ class cluster_state {
         } else {
             duration const kept = std::max(now - s.leased_since, duration{1});
             s.expected_run = s.expected_run == duration{0} ? kept : s.expected_run / 2 + kept / 2;
+            s.leased_for += s.cell_gpus == 0 ? duration{0} : std::min(kept, duration::max() - s.leased_for);
             give_back(s);
         }
         s.cell = 0;

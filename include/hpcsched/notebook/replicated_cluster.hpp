@@ -43,6 +43,26 @@ concept restorable_policies =
 template <class P>
 concept takes_forecasts = requires(std::remove_cvref_t<P>& p, gpu::room_forecast const& f) { p.foresee(f); };
 
+/// An admission that is told for how long each kernel has had devices.
+template <class A>
+concept takes_duties = requires(std::remove_cvref_t<A>& a, duration d) { a.observe(std::uint64_t{}, d, d); };
+
+/// An admission whose learning is written down apart from how it was chosen.
+template <class A>
+concept saves_learning = requires(A& a, byte_buffer& out, byte_reader& in) {
+    a.save_learned(out);
+    { a.restore_learned(in) } -> std::same_as<bool>;
+};
+
+/// Policies under which a kernel that is not admitted waits.
+template <class P>
+[[nodiscard]] constexpr bool waits_for_admission(P const& policies) noexcept {
+    if constexpr (requires { policies.waits_for_admission; }) {
+        return policies.waits_for_admission;
+    }
+    return false;
+}
+
 } // namespace detail
 
 /// A cluster whose kernels have several replicas on different hosts, and devices only while a cell runs.
@@ -124,6 +144,9 @@ class replicated_cluster {
     }
     void handle(session_closed const& e, time_point now, cluster_command_sink& out) {
         policies_.scaling.closed(state_, e.kernel, now);
+        if constexpr (detail::takes_duties<admission>) {
+            policies_.admission.forget(e.kernel.value);
+        }
         std::erase(unplaced_, e.kernel);
         std::erase(waiting_, e.kernel);
         std::erase(respawn_, e.kernel);
@@ -226,6 +249,9 @@ class replicated_cluster {
         requires detail::restorable_policies<Policies>
     {
         policies_.save(out);
+        if constexpr (detail::saves_learning<admission>) {
+            policies_.admission.save_learned(out);
+        }
         cluster_image::save(state_, out);
         for (auto const* const list : {&unplaced_, &waiting_, &respawn_}) {
             put_word(out, list->size());
@@ -242,7 +268,7 @@ class replicated_cluster {
         requires detail::restorable_policies<Policies>
     {
         replicated_cluster made{policies_};
-        if (!made.policies_.restore(in) || !cluster_image::restore(made.state_, in)) {
+        if (!made.policies_.restore(in) || !made.restore_learned(in) || !cluster_image::restore(made.state_, in)) {
             return false;
         }
         for (auto* const list : {&made.unplaced_, &made.waiting_, &made.respawn_}) {
@@ -263,6 +289,7 @@ class replicated_cluster {
     static constexpr std::uint32_t nothing_is_held = std::numeric_limits<std::uint32_t>::max();
 
     using queueing = std::remove_cvref_t<decltype(std::declval<Policies&>().queueing)>;
+    using admission = std::remove_cvref_t<decltype(std::declval<Policies&>().admission)>;
 
     // One that waits: its rank, and where it is in the order of arrival.
     struct ranked {
@@ -294,6 +321,13 @@ class replicated_cluster {
             right &= waits == (k.waits() && !(k.move && k.move->for_cell));
         }
         return right && listed == unplaced_.size() + waiting_.size() + respawn_.size();
+    }
+
+    [[nodiscard]] bool restore_learned(byte_reader& in) {
+        if constexpr (detail::saves_learning<admission>) {
+            return policies_.admission.restore_learned(in);
+        }
+        return true;
     }
 
     [[nodiscard]] bool admits(gpu::host_id h, std::uint32_t gpus, bool waived) const {
@@ -440,6 +474,7 @@ class replicated_cluster {
     }
 
     void place_kernels(time_point now, cluster_command_sink& out) {
+        tell_duties(now);
         std::erase_if(unplaced_, [&](kernel_id k) { return place(k, now, out); });
     }
 
@@ -451,7 +486,7 @@ class replicated_cluster {
         bool waived = false;
         auto hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                         [&](gpu::host_id h) { return admits(h, s.gpus, false); });
-        if (hosts.size() < wanted && !policies_.scaling.may_grow(state_)) {
+        if (hosts.size() < wanted && !policies_.scaling.may_grow(state_) && !detail::waits_for_admission(policies_)) {
             waived = true;
             hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                        [](gpu::host_id) { return true; });
@@ -472,11 +507,25 @@ class replicated_cluster {
         return true;
     }
 
+    // Before kernels are placed: for how long each has had devices.
+    void tell_duties(time_point now) {
+        if constexpr (detail::takes_duties<admission>) {
+            auto const kernels = state_.kernels();
+            for (std::uint32_t i = 0; i < kernels.size() && !unplaced_.empty(); ++i) {
+                if (kernels[i].open) {
+                    policies_.admission.observe(i, kernels[i].leased_until(now), now - kernels[i].opened);
+                }
+            }
+        }
+    }
+
     // Whether the hosts are admitted together, where need be with another in place of the last. When a host has come
-    // they are: whom the best hosts would not serve well enough would wait for one host after the other.
+    // they are, unless kernels are to wait: whom the best hosts would not serve well enough would wait for one host
+    // after the other.
     [[nodiscard]] bool admit_group(std::vector<gpu::host_id>& hosts, gpu::placement_request const& request,
                                    std::uint32_t gpus) const {
-        if (policies_.admission.admits_group(state_.ledger(), hosts, request.devices) || host_came_) {
+        bool const waived = host_came_ && !detail::waits_for_admission(policies_);
+        if (waived || policies_.admission.admits_group(state_.ledger(), hosts, request.devices)) {
             return true;
         }
         std::vector<gpu::host_id> group = hosts;
@@ -606,8 +655,14 @@ class replicated_cluster {
             return;
         }
         gpu::placement_request const request{cluster_state::request(s.gpus), {}};
-        auto const to = gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever,
-                                       [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, false); });
+        auto const best = [&](bool waived) {
+            return gpu::best_host(policies_.placement, state_.ledger(), request, gpu::room::ever,
+                                  [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, waived); });
+        };
+        auto to = best(false);
+        if (!to && detail::waits_for_admission(policies_)) { // it was admitted once
+            to = best(true);
+        }
         if (to) {
             state_.begin_move(k, static_cast<std::size_t>(here - s.replicas.begin()), *to, false, out);
         }

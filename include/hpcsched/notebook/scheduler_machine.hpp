@@ -726,7 +726,7 @@ class scheduler_machine {
                              std::all_of(r.founders.begin(), r.founders.end(),
                                          [](gpu::host_id h) { return h.value < gpu::host_count_max; });
         bool const ran = !s.running || r.generation > 0;
-        bool const in_time = s.submitted <= now_ && s.idle_since <= now_ && s.leased_since <= now_;
+        bool const in_time = s.submitted <= now_ && s.idle_since <= now_ && s.leased_since <= now_ && s.opened <= now_;
         return named && counted && founded && ran && in_time && s.gpus <= gpu::device_count_max &&
                s.cell_gpus <= gpu::device_count_max;
     }

@@ -4,7 +4,7 @@
 
 #include <hpcsched/core/bytes.hpp>
 #include <hpcsched/core/time.hpp>
-#include <hpcsched/gpu/admission.hpp>
+#include <hpcsched/gpu/chosen_admission.hpp>
 #include <hpcsched/gpu/chosen_placement.hpp>
 #include <hpcsched/gpu/chosen_queueing.hpp>
 #include <hpcsched/gpu/ledger_image.hpp>
@@ -20,12 +20,14 @@ namespace hpcsched::notebook {
 /// Nothing is drawn: all that it knows is what happened.
 ///
 /// A kernel lives on the hosts that the placement likes best, and waits for its hosts while there are fewer than
-/// `replicas` that could serve it. Who places, and who of those that wait is next, is chosen while the program runs.
+/// `replicas` that could serve it, or the admission does not let it on them; one that is admitted stays so, whichever
+/// host it moves to. Who admits, who places, and who of those that wait is next, is chosen while the program runs.
 struct standing_policies {
     std::uint32_t replicas = 3;        ///< of each kernel, >= 1
     gpu::chosen_placement placement{}; ///< where replicas live
     gpu::chosen_placement target{};    ///< where a replica moves whose cell found no room
-    gpu::admit_all admission{};        ///< who would not be admitted would wait for a host that does not come
+    gpu::chosen_admission admission{}; ///< for as many replicas
+    static constexpr bool waits_for_admission = true;
     /// In order of arrival; but smaller cells run meanwhile, as long as none has waited for a minute that needs more.
     gpu::chosen_queueing queueing{{.patience = std::chrono::minutes{1}}};
     previous_executor_first executor{};
@@ -39,11 +41,13 @@ struct standing_policies {
         put_word(out, replicas);
         placement.save(out);
         target.save(out);
+        admission.save(out);
         queueing.save(out);
     }
     [[nodiscard]] bool restore(byte_reader& in) {
         replicas = gpu::ledger_image::take<std::uint32_t>(in);
-        return in.good() && replicas >= 1 && placement.restore(in) && target.restore(in) && queueing.restore(in);
+        return in.good() && replicas >= 1 && placement.restore(in) && target.restore(in) && admission.restore(in) &&
+               queueing.restore(in);
     }
 };
 static_assert(cluster_policies<standing_policies>);

@@ -36,6 +36,7 @@ struct kernel_status {
     bool waits = false; ///< a cell, for GPUs
     std::optional<std::uint32_t> leased_on{};
     std::vector<std::uint32_t> devices{}; ///< of the lease
+    std::string interpreter{};            ///< of the host that was asked: runs, starts or ended; empty: it has none
 };
 
 /// A cluster as one of its hosts sees it.
