@@ -25,6 +25,11 @@ hpcsched_packages() {
       echo python3-jupyter-client python3-ipykernel python3-nbclient python3-nbformat python3-cloudpickle \
         python3-numpy python3-xxhash redis-server
       ;;
+    servers)
+      echo jupyter-notebook python3-jupyter-server python3-ipywidgets jupyter-nbextension-jupyter-js-widgets \
+        python3-websocket
+      ;;
+    hub) echo jupyterhub ;;
     predict) echo libnlopt-dev libnlopt-cxx-dev libbullet-dev libboost-json1.81-dev ;;
     # OpenBLAS: without it matrices are multiplied by the reference BLAS, 25 times slower.
     fuse) echo libtorch-dev libopenblas0-pthread python3-torch ;;
@@ -47,6 +52,8 @@ hpcsched_why() {
     etcd) echo "the tests and figures against a real etcd" ;;
     notebooks) echo "the kernel that a Jupyter starts (hpcsched::notebook_host) and its tests" ;;
     jupyter) echo "the tests with a real Jupyter and a real Redis" ;;
+    servers) echo "the tests behind Debian's own Jupyter servers, and with notebook 6's page in a browser" ;;
+    hub) echo "the test with a JupyterHub" ;;
     predict) echo "fitted noise and worlds of Bullet (hpcsched::predict_fit, predict_bullet), and their tests" ;;
     fuse) echo "fusing networks (hpcsched::fuse_torch) and its tests" ;;
     partitions) echo "the test that cuts real processes off from each other" ;;

@@ -39,7 +39,9 @@ for argument in "$@"; do
   esac
 done
 
-optional="cache bench live platforms raft etcd notebooks jupyter predict fuse partitions mpi fuzz format page"
+optional="cache bench live platforms raft etcd notebooks jupyter servers predict fuse partitions mpi fuzz format page"
+# Its package starts a JupyterHub for all users where there is a systemd: who wants that installs it.
+if [ ! -d /run/systemd/system ] || hpcsched_has hub; then optional="$optional hub"; fi
 [ "$install" = no ] || hpcsched_install "build program tests" "$optional"
 # shellcheck disable=SC2086 # a list of words
 hpcsched_left_out $optional

@@ -4,6 +4,7 @@
 #include "child_kernel.hpp"
 #include "front.hpp"
 #include "jupyter_socket.hpp"
+#include "server_process.hpp"
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.hpp>
@@ -62,24 +63,33 @@ class proxy {
 
     /// Passes messages on until the kernel has ended and everything that it said is passed on.
     kernel_proxy_summary run(child_kernel& kernel, signals const& interrupts) {
+        server_process const server;
+        bool const has_server = server.descriptor() >= 0;
+        bool ends = false;
         std::optional<int> status;
         for (bool quiet = false; !(status && quiet);) {
-            std::array<zmq::pollitem_t, 9> items{item(front_.socket(channel::shell)),
-                                                 item(kernel_[place(channel::shell)]),
-                                                 item(front_.socket(channel::control)),
-                                                 item(kernel_[place(channel::control)]),
-                                                 item(front_.socket(channel::stdin_)),
-                                                 item(kernel_[place(channel::stdin_)]),
-                                                 item(kernel_[place(channel::iopub)]),
-                                                 item(front_.heartbeat()),
-                                                 zmq::pollitem_t{nullptr, interrupts.descriptor(), ZMQ_POLLIN, 0}};
-            quiet = zmq::poll(items, status ? milliseconds{200} : milliseconds{-1}) == 0;
+            std::array<zmq::pollitem_t, 10> items{item(front_.socket(channel::shell)),
+                                                  item(kernel_[place(channel::shell)]),
+                                                  item(front_.socket(channel::control)),
+                                                  item(kernel_[place(channel::control)]),
+                                                  item(front_.socket(channel::stdin_)),
+                                                  item(kernel_[place(channel::stdin_)]),
+                                                  item(kernel_[place(channel::iopub)]),
+                                                  item(front_.heartbeat()),
+                                                  zmq::pollitem_t{nullptr, interrupts.descriptor(), ZMQ_POLLIN, 0},
+                                                  zmq::pollitem_t{nullptr, server.descriptor(), ZMQ_POLLIN, 0}};
+            quiet = zmq::poll(items.data(), has_server && !ends ? 10 : 9,
+                              status ? milliseconds{200} : milliseconds{-1}) == 0;
             for (int s = interrupts.next(); s != 0; s = interrupts.next()) {
                 if (s == SIGCHLD) {
                     status = status ? status : kernel.ended();
                 } else {
                     kernel.send(s);
                 }
+            }
+            if (has_server && !ends && items[9].revents != 0) {
+                ends = true;
+                kernel.send(SIGTERM);
             }
             // A look at a socket costs system calls, so only at those that have something.
             auto const has = [&items](std::size_t i) { return (items[i].revents & ZMQ_POLLIN) != 0; };

@@ -9,6 +9,7 @@
 #include "host_machine.hpp"
 #include "host_protocol.hpp"
 #include "json_words.hpp"
+#include "server_process.hpp"
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ class proxy {
     }
 
     result<replicated_proxy_summary> run() {
-        block_signals();
+        watch_the_end();
         auto cluster = raft_asio::client::connect(loop_, config_.cluster);
         if (!cluster) {
             return cluster.error();
@@ -606,7 +607,7 @@ class proxy {
         return timers_.empty() ? never : timers_.begin()->first;
     }
 
-    void block_signals() {
+    void watch_the_end() {
         sigset_t wanted{};
         sigemptyset(&wanted);
         sigaddset(&wanted, SIGINT);
@@ -626,10 +627,17 @@ class proxy {
                 }
             }
         });
+        if (server_.descriptor() >= 0) {
+            loop_.watch(server_.descriptor(), [this] {
+                loop_.unwatch(server_.descriptor());
+                close();
+            });
+        }
         loop_.set_on_turn([this](time_point now) { return run_timers(now); });
     }
 
     replicated_proxy_config& config_;
+    server_process server_;
     event_loop loop_;
     zmq::context_t sockets_{1};
     front front_;

@@ -262,6 +262,66 @@ TEST_CASE("standing cluster: the shortest goes first by how long a kernel's cell
     CHECK(runs(c, 1));
 }
 
+TEST_CASE(
+    "standing cluster: where a host is missing a kernel begins with two of three replicas, and the third follows") {
+    auto c = cluster(2);
+    open(c, {1});
+    c.submit(0, 1);
+    CHECK_FALSE(lives(c, 0)); // others may be about to come
+    c.pass(seconds{2});
+    CHECK_FALSE(lives(c, 0));
+    c.pass(seconds{1});
+    c.ready();
+    CHECK(c.replicas(0).size() == 2);
+    CHECK(runs(c, 0));
+    c.add_host(2);
+    c.ready();
+    CHECK(c.replicas(0).size() == 3);
+    c.lose(gpu::host_id{1});
+    c.open(1, 1); // the cluster has been there long enough; the kernel has not
+    CHECK_FALSE(lives(c, 1));
+    c.pass(seconds{3});
+    CHECK(c.replicas(1) == std::set{gpu::host_id{0}, gpu::host_id{2}});
+    c.lose(gpu::host_id{2});
+    c.open(2, 1);
+    c.pass(hours{1});
+    CHECK_FALSE(lives(c, 2)); // one is no majority of three
+    c.add_host(2);
+    c.ready();
+    CHECK(lives(c, 2));
+    CHECK(c.scheduler().state().ledger().check().empty());
+}
+
+TEST_CASE("standing cluster: a kernel that waits for a third host has it where it comes in time") {
+    auto c = cluster(2);
+    open(c, {1});
+    c.pass(seconds{2});
+    c.add_host(2);
+    CHECK(c.replicas(0).size() == 3);
+}
+
+TEST_CASE("standing cluster: one of two replicas is no majority") {
+    scripted_cluster c{standing_cluster{standing_policies{.replicas = 2}}};
+    c.add_host(0);
+    open(c, {1});
+    c.pass(hours{1});
+    CHECK_FALSE(lives(c, 0));
+}
+
+TEST_CASE("standing cluster: a kernel does not begin with fewer replicas because a host does not admit it") {
+    scripted_cluster c{standing_cluster{standing_policies{
+        .admission =
+            gpu::chosen_admission{{.policy = gpu::chosen_admission::kind::subscription_limit, .replicas = 3}}}}};
+    c.add_host(0);
+    c.add_host(1);
+    c.add_host(2, gpu::uniform_host(1));
+    std::vector<std::uint32_t> const all(21, 1); // of which the last host carries 20: below 7.0 times 3
+    open(c, all);
+    CHECK(lives(c, 19));
+    c.pass(minutes{1});
+    CHECK_FALSE(lives(c, 20));
+}
+
 TEST_CASE("standing cluster: a kernel that would pass the subscription limit waits until another goes") {
     auto c = admitting(gpu::chosen_admission::kind::subscription_limit);
     open(c, {8, 8, 8, 8, 8, 8, 8, 8, 0});

@@ -18,6 +18,7 @@ try:
     import cluster_cases
     import fault_cases
     import kernel_cases
+    import server_cases
     from cluster import Cluster
 except ImportError as missing:
     print(missing)
@@ -29,7 +30,8 @@ OPTIONS = {"store_is_swept": ["--store-interval", "500ms", "--store-age", "1s"],
            "policies": ["--placement", "pack", "--patience", "0"],
            "proxy_killed": ["--orphan-timeout", "1s"], "page": ["--page", "127.0.0.1:0"],
            "page_with_token": ["--page", "127.0.0.1:0", "--token", "open sesame"],
-           "users": ["--run-as", "certificate", "--warm", "1"]}
+           "users": ["--run-as", "certificate", "--warm", "1"],
+           "jupyterhub": ["--run-as", "certificate"]}
 
 
 def main():
@@ -37,13 +39,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JUPYTER_DATA_DIR"] = folder
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-        case = next(getattr(cases, f"case_{name}") for cases in (kernel_cases, fault_cases, cluster_cases)
+        case = next(getattr(cases, f"case_{name}") for cases in (kernel_cases, fault_cases, cluster_cases, server_cases)
                     if hasattr(cases, f"case_{name}"))
         if len(sys.argv) > 3:
             options = ["--host-timeout", "1s", *OPTIONS.get(name, [])]
             if "--warm" not in options:
                 options += ["--warm", "0"]
-            if name == "users":
+            if name in ("users", "jupyterhub"):
                 if os.geteuid() != 0:
                     print("only root can start kernels of other users")
                     sys.exit(77)
@@ -52,7 +54,7 @@ def main():
                 print("no Redis on this machine: apt-get install redis-server")
                 sys.exit(77)
             with Cluster(sys.argv[2], folder, int(sys.argv[3]), gpus=8, options=options,
-                         redis=name == "redis", tls=name in ("tls", "users")) as cluster:
+                         redis=name == "redis", tls=name in ("tls", "users", "jupyterhub")) as cluster:
                 cluster.install("--gpus", "8")
                 case(cluster) if case.__code__.co_argcount else case()
         else:

@@ -324,6 +324,20 @@ def case_many_hosts(cluster):
             assert not lost & {r["host"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"]}
 
 
+def case_host_missing(cluster):
+    """A kernel begins with two of three hosts, has the third once it is there, and then survives the first."""
+    wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
+    cluster.kill(3)
+    wait_until(lambda: not cluster.status(1)["hosts"][2]["up"])
+    with Kernel() as k:
+        assert value(k, "x = [1]\nx") == "[1]"
+        assert len(cluster.status(1)["kernels"][0]["replicas"]) == 2, cluster.status(1)
+        cluster.start(3)
+        wait_until_ready(cluster, k)
+        cluster.kill(host_of(cluster, where(k)))
+        assert value(k, "x.append(2)\nx") == "[1, 2]"
+
+
 def case_proxy_killed(cluster):
     k = Kernel()
     pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]

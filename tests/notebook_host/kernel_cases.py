@@ -2,6 +2,8 @@
 """What every kernel must do for a stock client, whatever stands behind it."""
 import os
 import socket
+import subprocess
+import sys
 
 import nbclient
 import nbformat
@@ -141,6 +143,20 @@ def case_proxy_dies():
         children = children_of(k.pid())
         os.kill(k.pid(), 9)
         assert children and all(gone(p) for p in children), "the kernel outlives its proxy"
+
+
+def case_server_dies():
+    """As a stock kernel does: it ends with the process that started it, however that ends."""
+    server = subprocess.Popen([sys.executable, "-c",
+                               "from kernels import Kernel\nk = Kernel()\nprint(k.pid(), flush=True)\ninput()"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=os.path.dirname(__file__))
+    proxy = int(server.stdout.readline())
+    kernels = children_of(proxy)
+    server.kill()
+    server.wait()
+    server.stdin.close()
+    server.stdout.close()
+    assert all(gone(pid) for pid in (proxy, *kernels)), (proxy, kernels)
 
 
 def case_heartbeat():

@@ -46,6 +46,9 @@ TEST_CASE("kernel proxy: it ends when its kernel is killed") {
 TEST_CASE("kernel proxy: its kernel ends when it is killed") {
     conforms("proxy_dies");
 }
+TEST_CASE("kernel proxy: both end with the server that started it, however that ends") {
+    conforms("server_dies");
+}
 TEST_CASE("kernel proxy: heartbeats are answered while a cell runs") {
     conforms("heartbeat");
 }

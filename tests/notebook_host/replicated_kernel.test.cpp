@@ -36,6 +36,9 @@ TEST_CASE("replicated kernel: a restarted kernel knows nothing") {
 TEST_CASE("replicated kernel: after a shutdown nobody is left") {
     conforms("shutdown", 3);
 }
+TEST_CASE("replicated kernel: its proxy ends with the server that started it, however that ends") {
+    conforms("server_dies", 1);
+}
 TEST_CASE("replicated kernel: heartbeats are answered while a cell runs") {
     conforms("heartbeat", 3);
 }
@@ -55,6 +58,9 @@ TEST_CASE(
 }
 TEST_CASE("replicated kernel: hosts are killed between cells one after the other, and the state is where it was") {
     conforms("host_killed_between_cells", 3);
+}
+TEST_CASE("replicated kernel: with a host missing a kernel begins with two replicas, and the third follows") {
+    conforms("host_missing", 3);
 }
 TEST_CASE("replicated kernel: a cell whose host is killed runs once more, and shows its output once") {
     conforms("host_killed_in_a_cell", 3);
@@ -122,6 +128,18 @@ TEST_CASE("replicated kernel: one whose proxy was killed is closed after a while
 }
 TEST_CASE("replicated kernel: one that is closed leaves nothing behind on any host, one that was away included") {
     conforms("closed_kernels_leave_nothing", 3);
+}
+TEST_CASE("replicated kernel: behind a stock notebook server it runs, is interrupted, restarted and survives a host") {
+    conforms("notebook_server", 3);
+}
+TEST_CASE("replicated kernel: behind a stock jupyter_server it runs, is interrupted, restarted and survives a host") {
+    conforms("jupyter_server", 3);
+}
+TEST_CASE("replicated kernel: in notebook 6's own page cells run, a slider moves, and a lost host is not noticed") {
+    conforms("notebook_page", 3);
+}
+TEST_CASE("replicated kernel: the users of a stock JupyterHub have kernels that run as themselves") {
+    conforms("jupyterhub", 3);
 }
 TEST_CASE("replicated kernel: a browser shows hosts, leases and kernels, and finds nothing to complain of") {
     conforms("page", 3);

@@ -27,7 +27,7 @@ inline void run_python(std::string const& words) {
     std::string const said{std::istreambuf_iterator<char>{stream}, {}};
     if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
         HPCSCHED_SKIP((said + " (of Debian it needs python3-jupyter-client, python3-ipykernel, python3-nbclient, "
-                              "python3-cloudpickle; for the page chromium)")
+                              "python3-cloudpickle; for pages chromium; for servers what cmake/debian.sh lists)")
                           .c_str());
     }
     CAPTURE(said);

@@ -92,8 +92,9 @@ concept rebalancing_policy = std::movable<R> && requires(R const& r) {
 
 /// The policies of a `replicated_cluster`, as a plain struct.
 ///
-/// Two things are optional. Where `p.waits_for_admission` is true, a kernel that is not admitted waits until others go,
-/// however long; else it is let in where no host can be provisioned for it. And an admission with `sample(demand,
+/// Two things are optional. Where `p.hosts_stay` is true, a kernel that is not admitted waits until others go, however
+/// long, and where there are too few hosts it begins with a majority of its replicas; else it is let in where no host
+/// can be provisioned for it, and begins with all of them. And an admission with `sample(demand,
 /// busy)` or `observe(kernel, leased, of)` is told, at the intervals of the scaling policy and before a kernel is
 /// placed.
 template <class P>

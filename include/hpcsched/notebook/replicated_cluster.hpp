@@ -15,6 +15,7 @@
 #include <hpcsched/notebook/cluster_state.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <compare>
 #include <concepts>
 #include <cstddef>
@@ -54,11 +55,11 @@ concept saves_learning = requires(A& a, byte_buffer& out, byte_reader& in) {
     { a.restore_learned(in) } -> std::same_as<bool>;
 };
 
-/// Policies under which a kernel that is not admitted waits.
+/// Policies of a cluster that no host is provisioned for.
 template <class P>
-[[nodiscard]] constexpr bool waits_for_admission(P const& policies) noexcept {
-    if constexpr (requires { policies.waits_for_admission; }) {
-        return policies.waits_for_admission;
+[[nodiscard]] constexpr bool hosts_stay(P const& policies) noexcept {
+    if constexpr (requires { policies.hosts_stay; }) {
+        return policies.hosts_stay;
     }
     return false;
 }
@@ -221,7 +222,7 @@ class replicated_cluster {
         }
         progress(now, out);
         settle(now, out);
-        out.append(wake_at{next_scaling_});
+        out.append(wake_at{std::min(next_scaling_, next_place_)});
     }
 
     /// Goes by other policies from now on; hosts, kernels and cells are as they are.
@@ -287,6 +288,7 @@ class replicated_cluster {
 
   private:
     static constexpr std::uint32_t nothing_is_held = std::numeric_limits<std::uint32_t>::max();
+    static constexpr duration majority_after = std::chrono::seconds{3};
 
     using queueing = std::remove_cvref_t<decltype(std::declval<Policies&>().queueing)>;
     using admission = std::remove_cvref_t<decltype(std::declval<Policies&>().admission)>;
@@ -475,7 +477,11 @@ class replicated_cluster {
 
     void place_kernels(time_point now, cluster_command_sink& out) {
         tell_duties(now);
+        next_place_ = never;
         std::erase_if(unplaced_, [&](kernel_id k) { return place(k, now, out); });
+        if (next_place_ != never) {
+            out.append(wake_at{std::min(next_scaling_, next_place_)});
+        }
     }
 
     bool place(kernel_id k, time_point now, cluster_command_sink& out) {
@@ -486,12 +492,13 @@ class replicated_cluster {
         bool waived = false;
         auto hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                         [&](gpu::host_id h) { return admits(h, s.gpus, false); });
-        if (hosts.size() < wanted && !policies_.scaling.may_grow(state_) && !detail::waits_for_admission(policies_)) {
+        if (hosts.size() < wanted && !policies_.scaling.may_grow(state_) && !detail::hosts_stay(policies_)) {
             waived = true;
             hosts = gpu::place_members(policies_.placement, state_.ledger(), request, wanted,
                                        [](gpu::host_id) { return true; });
         }
-        bool const enough = hosts.size() == wanted && (waived || admit_group(hosts, request, s.gpus));
+        bool const whole = hosts.size() == wanted || begins_with(hosts.size(), s, request, now);
+        bool const enough = whole && (waived || admit_group(hosts, request, s.gpus));
         if (!enough) {
             auto const missing = static_cast<std::uint32_t>(std::max<std::size_t>(1, wanted - hosts.size()));
             while (policies_.scaling.may_grow(state_) && state_.provisioning_count() < missing) {
@@ -504,7 +511,29 @@ class replicated_cluster {
             state_.add_replica(k, h, s.leases_made == 0, out);
             refill(h, out);
         }
+        if (hosts.size() < wanted) {
+            add_once(respawn_, k);
+        }
         return true;
+    }
+
+    // Whether a kernel begins with a majority of its replicas: where hosts stay and no other could have one, as when
+    // one is lost. The others follow as hosts come; it waits for them a while, since hosts that start come one by one.
+    [[nodiscard]] bool begins_with(std::size_t count, kernel_state const& s, gpu::placement_request const& request,
+                                   time_point now) {
+        if (!detail::hosts_stay(policies_) || 2 * count <= policies_.replicas) {
+            return false;
+        }
+        auto const all = gpu::place_members(policies_.placement, state_.ledger(), request, policies_.replicas,
+                                            [](gpu::host_id) { return true; });
+        if (all.size() != count) { // some are not admitted
+            return false;
+        }
+        time_point const due = s.opened + majority_after;
+        if (now < due) {
+            next_place_ = std::min(next_place_, due);
+        }
+        return now >= due;
     }
 
     // Before kernels are placed: for how long each has had devices.
@@ -524,7 +553,7 @@ class replicated_cluster {
     // after the other.
     [[nodiscard]] bool admit_group(std::vector<gpu::host_id>& hosts, gpu::placement_request const& request,
                                    std::uint32_t gpus) const {
-        bool const waived = host_came_ && !detail::waits_for_admission(policies_);
+        bool const waived = host_came_ && !detail::hosts_stay(policies_);
         if (waived || policies_.admission.admits_group(state_.ledger(), hosts, request.devices)) {
             return true;
         }
@@ -660,7 +689,7 @@ class replicated_cluster {
                                   [&](gpu::host_id h) { return !s.lives_on(h) && admits(h, s.gpus, waived); });
         };
         auto to = best(false);
-        if (!to && detail::waits_for_admission(policies_)) { // it was admitted once
+        if (!to && detail::hosts_stay(policies_)) { // it was admitted once
             to = best(true);
         }
         if (to) {
@@ -756,6 +785,7 @@ class replicated_cluster {
     bool moves_wait_ = false;        // for others to end: too many at once
     std::uint32_t largest_rest_ = 0; // free devices of the host that has the most of those that are not wholly free
     time_point next_scaling_{};
+    time_point next_place_ = never; // when a kernel has waited long enough to begin with fewer replicas
 };
 
 } // namespace hpcsched::notebook

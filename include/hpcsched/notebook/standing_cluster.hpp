@@ -19,15 +19,16 @@ namespace hpcsched::notebook {
 /// A cluster of hosts that are there already: none is asked for and none is given back, so what finds no room waits.
 /// Nothing is drawn: all that it knows is what happened.
 ///
-/// A kernel lives on the hosts that the placement likes best, and waits for its hosts while there are fewer than
-/// `replicas` that could serve it, or the admission does not let it on them; one that is admitted stays so, whichever
-/// host it moves to. Who admits, who places, and who of those that wait is next, is chosen while the program runs.
+/// A kernel lives on the hosts that the placement likes best, and waits for its hosts while the admission does not let
+/// it on them, or fewer than a majority of its replicas would have one; with a majority it begins after three seconds,
+/// and the other replicas follow when hosts come. One that is admitted stays so, whichever host it moves to. Who
+/// admits, who places, and who of those that wait is next, is chosen while the program runs.
 struct standing_policies {
     std::uint32_t replicas = 3;        ///< of each kernel, >= 1
     gpu::chosen_placement placement{}; ///< where replicas live
     gpu::chosen_placement target{};    ///< where a replica moves whose cell found no room
     gpu::chosen_admission admission{}; ///< for as many replicas
-    static constexpr bool waits_for_admission = true;
+    static constexpr bool hosts_stay = true;
     /// In order of arrival; but smaller cells run meanwhile, as long as none has waited for a minute that needs more.
     gpu::chosen_queueing queueing{{.patience = std::chrono::minutes{1}}};
     previous_executor_first executor{};
