@@ -9,22 +9,22 @@ front::front(zmq::context_t& context, connection_info const& where, message_sign
              std::function<void(std::string const&)> complain)
     : signer_{std::move(signer)}, limits_{limits}, complain_{std::move(complain)} {
     auto const bind = [&](channel c, zmq::socket_type type, std::uint16_t port) {
-        zmq::socket_t made = make_socket(context, type);
-        made.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits_.bytes));
-        made.bind(where.address(port));
+        jupyter_socket made{context, type};
+        made.zeromq().set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits_.bytes));
+        made.zeromq().bind(where.address(port));
         socket(c) = std::move(made);
     };
     bind(channel::shell, zmq::socket_type::router, where.shell_port);
     bind(channel::control, zmq::socket_type::router, where.control_port);
     bind(channel::stdin_, zmq::socket_type::router, where.stdin_port);
     bind(channel::iopub, zmq::socket_type::pub, where.iopub_port);
-    heartbeat_ = zmq::socket_t{context, zmq::socket_type::rep};
-    heartbeat_.bind(where.address(where.hb_port));
+    heartbeat_ = jupyter_socket{context, zmq::socket_type::rep};
+    heartbeat_.zeromq().bind(where.address(where.hb_port));
 }
 
 std::optional<jupyter_message> front::next(channel from) {
-    while (auto const frames = receive(socket(from))) {
-        if (auto message = signer_.open(*frames, limits_)) {
+    while (auto frames = socket(from).receive()) {
+        if (auto message = signer_.open(std::move(*frames), limits_)) {
             ++passed_;
             return std::move(*message);
         } else if (++turned_away_; complain_) {
@@ -34,14 +34,14 @@ std::optional<jupyter_message> front::next(channel from) {
     return std::nullopt;
 }
 
-void front::send(channel to, jupyter_message const& message) {
+void front::send(channel to, jupyter_message message) {
     ++passed_;
-    notebook_host::send(socket(to), signer_.seal(message));
+    socket(to).send(signer_.seal(std::move(message)));
 }
 
 void front::answer_heartbeats() {
-    while (auto const beat = receive(heartbeat_)) {
-        notebook_host::send(heartbeat_, *beat);
+    while (auto const beat = heartbeat_.receive()) {
+        heartbeat_.send(*beat);
     }
 }
 

@@ -24,12 +24,12 @@ class front {
     front(zmq::context_t& context, connection_info const& where, message_signer signer, message_limits limits,
           std::function<void(std::string const&)> complain);
 
-    [[nodiscard]] zmq::socket_t& socket(channel c) noexcept { return sockets_[static_cast<std::size_t>(c)]; }
-    [[nodiscard]] zmq::socket_t& heartbeat() noexcept { return heartbeat_; }
+    [[nodiscard]] jupyter_socket& socket(channel c) noexcept { return sockets_[place(c)]; }
+    [[nodiscard]] jupyter_socket& heartbeat() noexcept { return heartbeat_; }
 
     /// The next message of a client; nothing where none waits. Those that are wrong are turned away.
     [[nodiscard]] std::optional<jupyter_message> next(channel from);
-    void send(channel to, jupyter_message const& message);
+    void send(channel to, jupyter_message message);
     void answer_heartbeats();
 
     [[nodiscard]] std::uint64_t passed() const noexcept { return passed_; } ///< both ways
@@ -39,8 +39,8 @@ class front {
     message_signer signer_;
     message_limits limits_;
     std::function<void(std::string const&)> complain_;
-    std::array<zmq::socket_t, channel_count> sockets_;
-    zmq::socket_t heartbeat_;
+    std::array<jupyter_socket, channel_count> sockets_;
+    jupyter_socket heartbeat_;
     std::uint64_t passed_ = 0;
     std::uint64_t turned_away_ = 0;
 };

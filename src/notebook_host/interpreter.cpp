@@ -33,8 +33,11 @@ interpreter::interpreter(raft_asio::event_loop& loop, zmq::context_t& context, c
                          message_signer signer, on_message heard, on_end ended)
     : loop_{loop}, child_{std::move(child)}, signer_{std::move(signer)},
       sockets_{connect_to_kernel(context, child_.connection())}, heard_{std::move(heard)}, ended_{std::move(ended)} {
-    for (zmq::socket_t& s : sockets_) {
-        loop_.watch(s.get(zmq::sockopt::fd), [this] { read_soon(); });
+    for (jupyter_socket& s : sockets_) {
+        loop_.watch(s.descriptor(), [this, &s] {
+            s.note_news();
+            read_soon();
+        });
     }
     process_ = static_cast<int>(::syscall(SYS_pidfd_open, child_.process(), 0));
     loop_.watch(process_, [this] {
@@ -42,6 +45,9 @@ interpreter::interpreter(raft_asio::event_loop& loop, zmq::context_t& context, c
             loop_.unwatch(process_);
             // What it said before its end is heard before it, and what comes to light later of it not at all.
             auto const alive = alive_;
+            for (jupyter_socket& s : sockets_) {
+                s.note_news();
+            }
             read_all();
             if (!*alive) {
                 return;
@@ -56,16 +62,16 @@ interpreter::interpreter(raft_asio::event_loop& loop, zmq::context_t& context, c
 
 interpreter::~interpreter() {
     *alive_ = false;
-    for (zmq::socket_t& s : sockets_) {
-        loop_.unwatch(s.get(zmq::sockopt::fd));
-        s.set(zmq::sockopt::linger, 0);
+    for (jupyter_socket& s : sockets_) {
+        loop_.unwatch(s.descriptor());
+        s.zeromq().set(zmq::sockopt::linger, 0);
     }
     loop_.unwatch(process_);
     ::close(process_);
 }
 
-void interpreter::send(channel where, jupyter_message const& message) {
-    notebook_host::send(sockets_[place(where)], signer_.seal(message));
+void interpreter::send(channel where, jupyter_message message) {
+    sockets_[place(where)].send(signer_.seal(std::move(message)));
     read_soon(); // sending may have taken the news of what can be read
 }
 
@@ -76,7 +82,7 @@ void interpreter::ask_to_end() {
                             .content = R"({"restart": false})"});
 }
 
-// ZeroMQ tells of news once: all is read then, what the kernel said before its reply first.
+// After news: what the kernel said before its reply is read first.
 void interpreter::read_soon() {
     if (!std::exchange(will_read_, true)) {
         loop_.post([this, alive = alive_] {
@@ -101,7 +107,7 @@ void interpreter::read_all() {
 void interpreter::read(channel where) {
     auto const alive = alive_;
     while (*alive) {
-        auto const frames = receive(sockets_[place(where)]);
+        auto frames = sockets_[place(where)].receive();
         if (!frames) {
             return;
         }
@@ -111,7 +117,7 @@ void interpreter::read(channel where) {
         if (!*alive) {
             return;
         }
-        if (auto message = signer_.open(*frames)) {
+        if (auto message = signer_.open(std::move(*frames))) {
             heard_(where, std::move(*message));
         }
     }

@@ -41,7 +41,7 @@ class interpreter {
     interpreter& operator=(interpreter const&) = delete;
     ~interpreter();
 
-    void send(channel where, jupyter_message const& message);
+    void send(channel where, jupyter_message message);
     void interrupt() const { child_.send(SIGINT); }
     /// Asks it to end, as Jupyter does.
     void ask_to_end();
@@ -57,7 +57,7 @@ class interpreter {
     raft_asio::event_loop& loop_;
     child_kernel child_;
     message_signer signer_;
-    std::array<zmq::socket_t, channel_count> sockets_;
+    std::array<jupyter_socket, channel_count> sockets_;
     int process_ = -1; // a pidfd
     on_message heard_;
     on_end ended_;

@@ -25,30 +25,28 @@ namespace json = boost::json;
 
 } // namespace
 
-zmq::socket_t make_socket(zmq::context_t& context, zmq::socket_type type) {
-    zmq::socket_t made{context, type};
-    made.set(zmq::sockopt::sndhwm, 0);
-    made.set(zmq::sockopt::rcvhwm, 0);
-    made.set(zmq::sockopt::linger, 1000);
+jupyter_socket::jupyter_socket(zmq::context_t& context, zmq::socket_type type) : socket_{context, type} {
+    socket_.set(zmq::sockopt::sndhwm, 0);
+    socket_.set(zmq::sockopt::rcvhwm, 0);
+    socket_.set(zmq::sockopt::linger, 1000);
     if (type == zmq::socket_type::router) {
-        made.set(zmq::sockopt::router_handover, 1); // a client that comes back has its old name
+        socket_.set(zmq::sockopt::router_handover, 1); // a client that comes back has its old name
     }
-    return made;
 }
 
-std::array<zmq::socket_t, channel_count> connect_to_kernel(zmq::context_t& context, connection_info const& kernel) {
-    std::array<zmq::socket_t, channel_count> sockets;
+std::array<jupyter_socket, channel_count> connect_to_kernel(zmq::context_t& context, connection_info const& kernel) {
+    std::array<jupyter_socket, channel_count> sockets;
     auto const connect = [&](channel c, std::uint16_t port) {
         bool const broadcasts = c == channel::iopub;
-        zmq::socket_t made = make_socket(context, broadcasts ? zmq::socket_type::sub : zmq::socket_type::dealer);
+        jupyter_socket made{context, broadcasts ? zmq::socket_type::sub : zmq::socket_type::dealer};
         if (broadcasts) {
-            made.set(zmq::sockopt::subscribe, "");
+            made.zeromq().set(zmq::sockopt::subscribe, "");
         } else {
             // The kernel asks for input under the name that a request had: one name on all channels.
-            made.set(zmq::sockopt::routing_id, "hpcsched");
+            made.zeromq().set(zmq::sockopt::routing_id, "hpcsched");
         }
-        made.set(zmq::sockopt::reconnect_ivl, 10); // it binds when it is up
-        made.connect(kernel.address(port));
+        made.zeromq().set(zmq::sockopt::reconnect_ivl, 10); // it binds when it is up
+        made.zeromq().connect(kernel.address(port));
         sockets[place(c)] = std::move(made);
     };
     connect(channel::shell, kernel.shell_port);
@@ -58,9 +56,10 @@ std::array<zmq::socket_t, channel_count> connect_to_kernel(zmq::context_t& conte
     return sockets;
 }
 
-std::optional<std::vector<frame>> receive(zmq::socket_t& from) {
+std::optional<std::vector<frame>> jupyter_socket::receive() {
     std::vector<zmq::message_t> parts;
-    if (!zmq::recv_multipart(from, std::back_inserter(parts), zmq::recv_flags::dontwait)) {
+    if (!may_have_news_ || !zmq::recv_multipart(socket_, std::back_inserter(parts), zmq::recv_flags::dontwait)) {
+        may_have_news_ = false;
         return std::nullopt;
     }
     std::vector<frame> frames;
@@ -71,10 +70,11 @@ std::optional<std::vector<frame>> receive(zmq::socket_t& from) {
     return frames;
 }
 
-void send(zmq::socket_t& to, std::vector<frame> const& frames) {
+void jupyter_socket::send(std::vector<frame> const& frames) {
+    may_have_news_ = true;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         auto const more = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-        (void)to.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait);
+        (void)socket_.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait);
     }
 }
 

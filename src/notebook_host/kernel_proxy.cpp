@@ -5,22 +5,20 @@
 #include "front.hpp"
 #include "jupyter_socket.hpp"
 #include "server_process.hpp"
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.hpp>
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <csignal>
-#include <iterator>
+#include <cstddef>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 namespace hpcsched::notebook_host {
 namespace {
-
-using std::chrono::milliseconds;
 
 /// SIGINT, SIGTERM and SIGCHLD as a descriptor; as they were before when it goes.
 class signals {
@@ -64,77 +62,77 @@ class proxy {
     /// Passes messages on until the kernel has ended and everything that it said is passed on.
     kernel_proxy_summary run(child_kernel& kernel, signals const& interrupts) {
         server_process const server;
-        bool const has_server = server.descriptor() >= 0;
-        bool ends = false;
         std::optional<int> status;
+        std::array<pollfd, 10> waits{};
+        std::array<jupyter_socket*, 8> const sockets = all();
+        for (std::size_t i = 0; i < sockets.size(); ++i) {
+            waits[i] = {.fd = sockets[i]->descriptor(), .events = POLLIN, .revents = 0};
+        }
+        waits[8] = {.fd = interrupts.descriptor(), .events = POLLIN, .revents = 0};
+        waits[9] = {.fd = server.descriptor(), .events = POLLIN, .revents = 0}; // below 0: not looked at
         for (bool quiet = false; !(status && quiet);) {
-            std::array<zmq::pollitem_t, 10> items{item(front_.socket(channel::shell)),
-                                                  item(kernel_[place(channel::shell)]),
-                                                  item(front_.socket(channel::control)),
-                                                  item(kernel_[place(channel::control)]),
-                                                  item(front_.socket(channel::stdin_)),
-                                                  item(kernel_[place(channel::stdin_)]),
-                                                  item(kernel_[place(channel::iopub)]),
-                                                  item(front_.heartbeat()),
-                                                  zmq::pollitem_t{nullptr, interrupts.descriptor(), ZMQ_POLLIN, 0},
-                                                  zmq::pollitem_t{nullptr, server.descriptor(), ZMQ_POLLIN, 0}};
-            quiet = zmq::poll(items.data(), has_server && !ends ? 10 : 9,
-                              status ? milliseconds{200} : milliseconds{-1}) == 0;
-            for (int s = interrupts.next(); s != 0; s = interrupts.next()) {
+            while (std::ranges::any_of(sockets, &jupyter_socket::may_have_news)) {
+                pass_on();
+            }
+            quiet = ::poll(waits.data(), waits.size(), status ? 200 : -1) == 0;
+            for (std::size_t i = 0; i < sockets.size(); ++i) {
+                if (waits[i].revents != 0) {
+                    sockets[i]->note_news();
+                }
+            }
+            for (int s = waits[8].revents != 0 ? interrupts.next() : 0; s != 0; s = interrupts.next()) {
                 if (s == SIGCHLD) {
                     status = status ? status : kernel.ended();
                 } else {
                     kernel.send(s);
                 }
             }
-            if (has_server && !ends && items[9].revents != 0) {
-                ends = true;
+            if (waits[9].revents != 0) {
+                waits[9] = {.fd = -1, .events = 0, .revents = 0};
                 kernel.send(SIGTERM);
-            }
-            // A look at a socket costs system calls, so only at those that have something.
-            auto const has = [&items](std::size_t i) { return (items[i].revents & ZMQ_POLLIN) != 0; };
-            if (has(6)) {
-                to_clients(channel::iopub);
-            }
-            for (auto const& [c, front, back] :
-                 {std::tuple{channel::control, 2, 3}, {channel::shell, 0, 1}, {channel::stdin_, 4, 5}}) {
-                if (has(static_cast<std::size_t>(back))) {
-                    to_clients(c);
-                }
-                if (has(static_cast<std::size_t>(front))) {
-                    to_kernel(c);
-                }
-            }
-            if (has(7)) {
-                front_.answer_heartbeats();
             }
         }
         return {.kernel_status = *status, .forwarded = front_.passed(), .turned_away = front_.turned_away()};
     }
 
   private:
-    static zmq::pollitem_t item(zmq::socket_t& socket) { return {socket.handle(), 0, ZMQ_POLLIN, 0}; }
+    /// Those on which something can come.
+    [[nodiscard]] std::array<jupyter_socket*, 8> all() {
+        return {&front_.socket(channel::shell),   &kernel_[place(channel::shell)],
+                &front_.socket(channel::control), &kernel_[place(channel::control)],
+                &front_.socket(channel::stdin_),  &kernel_[place(channel::stdin_)],
+                &kernel_[place(channel::iopub)],  &front_.heartbeat()};
+    }
+
+    void pass_on() {
+        to_clients(channel::iopub);
+        for (channel const c : {channel::control, channel::shell, channel::stdin_}) {
+            to_clients(c);
+            to_kernel(c);
+        }
+        front_.answer_heartbeats();
+    }
 
     void to_clients(channel c) {
-        while (auto const frames = receive(kernel_[place(c)])) {
+        while (auto frames = kernel_[place(c)].receive()) {
             if (c != channel::iopub) {
                 to_clients(channel::iopub); // what the kernel said before its reply
             }
-            if (auto const message = from_kernel_.open(*frames)) {
-                front_.send(c, *message);
+            if (auto message = from_kernel_.open(std::move(*frames))) {
+                front_.send(c, std::move(*message));
             }
         }
     }
     void to_kernel(channel c) {
-        while (auto const message = front_.next(c)) {
-            send(kernel_[place(c)], from_kernel_.seal(*message));
+        while (auto message = front_.next(c)) {
+            kernel_[place(c)].send(from_kernel_.seal(std::move(*message)));
         }
     }
 
     zmq::context_t context_;
     front front_;
     message_signer from_kernel_;
-    std::array<zmq::socket_t, channel_count> kernel_;
+    std::array<jupyter_socket, channel_count> kernel_;
 };
 
 } // namespace

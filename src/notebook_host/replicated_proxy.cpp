@@ -83,9 +83,9 @@ class proxy {
     proxy(replicated_proxy_config& config, message_signer signer)
         : config_{config}, front_{sockets_, config.front, std::move(signer), config.limits, config.complain} {
         for (channel const c : {channel::shell, channel::control, channel::stdin_}) {
-            loop_.watch(front_.socket(c).get(zmq::sockopt::fd), [this] { read_soon(); });
+            watch(front_.socket(c));
         }
-        loop_.watch(front_.heartbeat().get(zmq::sockopt::fd), [this] { read_soon(); });
+        watch(front_.heartbeat());
     }
 
     result<replicated_proxy_summary> run() {
@@ -524,7 +524,14 @@ class proxy {
     // --- the clients
     // -----------------------------------------------------------------------------------------------------
 
-    // ZeroMQ tells of news once, and sending may take the news of what can be read: all is read then.
+    void watch(jupyter_socket& socket) {
+        loop_.watch(socket.descriptor(), [this, &socket] {
+            socket.note_news();
+            read_soon();
+        });
+    }
+
+    // After news, and after sending, which may take them.
     void read_soon() {
         if (!std::exchange(will_read_, true)) {
             loop_.post([this] {

@@ -4,13 +4,17 @@
 
 #include <hpcsched/core/result.hpp>
 
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <deque>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
+
+struct evp_mac_ctx_st; // OpenSSL's
 
 namespace hpcsched::notebook_host {
 
@@ -50,20 +54,33 @@ class message_signer {
 
     /// The message of frames that were received.
     /// \error what is wrong with them: no delimiter, parts missing, over a limit, a wrong signature, one seen before
-    [[nodiscard]] result<jupyter_message> open(std::span<frame const> frames, message_limits limits = {});
+    [[nodiscard]] result<jupyter_message> open(std::vector<frame> frames, message_limits limits = {});
 
     /// The frames of a message, signed.
-    [[nodiscard]] std::vector<frame> seal(jupyter_message const& message) const;
+    [[nodiscard]] std::vector<frame> seal(jupyter_message message) const;
 
     /// The signature of the four parts, in hexadecimal digits; empty where the key is.
     [[nodiscard]] std::string sign(jupyter_message const& message) const;
 
   private:
-    explicit message_signer(std::string key) : key_{std::move(key)} {}
+    using digest = std::array<std::byte, 32>;
+    struct first_bytes {
+        [[nodiscard]] std::size_t operator()(digest const& d) const noexcept {
+            std::size_t hash = 0;
+            std::memcpy(&hash, d.data(), sizeof hash);
+            return hash;
+        }
+    };
+    struct freed {
+        void operator()(evp_mac_ctx_st* what) const noexcept;
+    };
 
-    std::string key_;
-    std::unordered_set<std::string> seen_;
-    std::deque<std::string> seen_in_order_;
+    message_signer() = default;
+    [[nodiscard]] digest digest_of(jupyter_message const& message) const;
+
+    std::unique_ptr<evp_mac_ctx_st, freed> keyed_; // null: nothing is signed
+    std::unordered_set<digest, first_bytes> seen_;
+    std::deque<digest> seen_in_order_;
 };
 
 /// Between the identities and the signature.
