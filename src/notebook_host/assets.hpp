@@ -22,6 +22,7 @@ using asset = std::span<std::string_view const>;
 [[nodiscard]] asset kernel_replica() noexcept;
 [[nodiscard]] asset kernel_store() noexcept;
 [[nodiscard]] asset kernel_watching() noexcept;
+[[nodiscard]] asset kernel_widgets() noexcept;
 
 /// page/status.html: shows `GET /status`, as often as a second, and loads nothing else.
 [[nodiscard]] asset status_html() noexcept;

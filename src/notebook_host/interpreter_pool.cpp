@@ -22,7 +22,7 @@ constexpr duration give_way = std::chrono::seconds{2};
                     std::pair{"kernel", kernel_kernel()}, std::pair{"loading", kernel_loading()},
                     std::pair{"objects", kernel_objects()}, std::pair{"pickling", kernel_pickling()},
                     std::pair{"replica", kernel_replica()}, std::pair{"store", kernel_store()},
-                    std::pair{"watching", kernel_watching()}}) {
+                    std::pair{"watching", kernel_watching()}, std::pair{"widgets", kernel_widgets()}}) {
         files.emplace_back("hpcsched_kernel/" + std::string{name} + ".py", text_of(text));
     }
     return files;

@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -322,6 +323,58 @@ def case_many_hosts(cluster):
             wait_until(lambda: {h["id"] for h in cluster.status()["hosts"] if h["up"]} == set(cluster.hosts) - lost)
             wait_until_ready(cluster, one)  # or the next is one too many
             assert not lost & {r["host"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"]}
+
+
+def case_widgets(cluster):
+    """As ipywidgets's part on a page has them: comms that are opened, told of changes, and never closed."""
+    try:
+        import ipywidgets
+        del ipywidgets
+    except ImportError as missing:
+        print(missing)
+        sys.exit(77)
+    with Kernel() as k:
+        reply, messages = k.run("import ipywidgets\nslider = ipywidgets.IntSlider(value=3)\n"
+                                "button = ipywidgets.Button(description='more')\n"
+                                "box = ipywidgets.VBox([slider, button])\nseen = []\n"
+                                "slider.observe(lambda change: seen.append(change['new']), 'value')\n"
+                                "@button.on_click\ndef more(_):\n    slider.value += 1\nbox")
+        assert reply["status"] == "ok", reply
+        assert not [m for m in messages if "not replicated" in m["content"].get("text", "")], messages
+        opened = {m["content"]["comm_id"] for m in messages if m["msg_type"] == "comm_open"}
+        names = "slider.model_id, button.model_id, box.model_id, slider.layout.model_id"
+        known = eval(value(k, names))
+        assert set(known) <= opened and len(opened) >= 6, (known, opened)
+        slider, button = known[:2]
+        assert k.run("import ipywidgets\ninner = ipywidgets.interactive(lambda times: seen.append(-times), times=3)\n"
+                     "inner")[0]["status"] == "ok"
+
+        def told(comm, data):
+            """What the kernel says to the page, when the page has told it something."""
+            k.client.shell_channel.send(k.client.session.msg("comm_msg", {"comm_id": comm, "data": data}))
+            said = []
+            while len([m for m in said if m["msg_type"] == "status"]) < 2:  # busy, and idle again
+                said.append(k.client.get_iopub_msg(timeout=TIMEOUT))
+            return [(m["msg_type"], m["content"]["comm_id"], m["content"]["data"]) for m in said
+                    if m["msg_type"].startswith("comm")]
+
+        told(slider, {"method": "backbone", "sync_data": {"value": 41}})
+        assert value(k, "slider.value, seen[-1]") == "(41, 41)"
+        for lost in range(2):
+            wait_until_ready(cluster, k)
+            host = host_of(cluster, where(k))
+            cluster.kill(host)
+            before = eval(value(k, "slider.value"))
+            assert eval(value(k, "box.children[0] is slider, " + names)) == (True, *known)
+            said = told(button, {"method": "custom", "content": {"event": "click"}})
+            assert [kind for kind, comm, data in said if comm == slider] == ["comm_msg"], said
+            assert said[0][2].get("state", {}).get("value") == before + 1, said
+            assert value(k, "slider.value, seen[-1]") == str((before + 1, before + 1))
+            assert value(k, "inner.children[0].value += 1; seen[-1], inner.children[0].comm is not None") == str(
+                (-4 - lost, True))
+            _, messages = k.run("import gc; gc.collect()\nslider.value = 7")
+            assert [m["content"]["comm_id"] for m in messages if m["msg_type"].startswith("comm")] == [slider], messages
+            cluster.start(host)
 
 
 def case_host_missing(cluster):

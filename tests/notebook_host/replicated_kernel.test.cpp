@@ -18,6 +18,9 @@ TEST_CASE("replicated kernel: every request that a client has is answered") {
 TEST_CASE("replicated kernel: comms go both ways, with their buffers") {
     conforms("comm", 3);
 }
+TEST_CASE("replicated kernel: widgets are the same to the page, whichever host runs them") {
+    conforms("widgets", 3);
+}
 TEST_CASE("replicated kernel: the kernel asks for input, and gets it") {
     conforms("stdin", 3);
 }

@@ -64,6 +64,12 @@ OUTPUTS = ("Jupyter.notebook.get_cells().every(c => c.input_prompt_number > 0) &
            "o => o.text || (o.data && o.data['text/plain']) || o.ename).join('|'))")
 
 
+# As a hand does: the model on the page changes, and tells the kernel.
+MOVE_SLIDER = ("Promise.all(Object.values(Jupyter.notebook.kernel.widget_manager._models)).then(all => {"
+               " const one = all.find(m => m.get('_view_name') === 'IntSliderView');"
+               " one.set('value', TO); one.save_changes(); })")
+
+
 def case_notebook_page(cluster):
     """A person with a browser: a notebook is opened and run, a slider is moved, a host is lost, the kernel restarted."""
     write_notebook(os.path.join(cluster.folder, "mine.ipynb"), [
@@ -77,15 +83,17 @@ def case_notebook_page(cluster):
         assert shown[1] == "'0,1'" and shown[3] == "(3, 3)", shown
         # The widget's model on the page tells the kernel, and the other way round.
         page.wait_for("document.querySelectorAll('.widget-area .ui-slider').length === 1")
-        manager = "Jupyter.notebook.kernel.widget_manager"
-        page.value(f"Promise.all(Object.values({manager}._models)).then(all => {{ const one = all.find(m =>"
-                   " m.get('_view_name') === 'IntSliderView'); one.set('value', 41); one.save_changes(); })")
+        page.value(MOVE_SLIDER.replace("TO", "41"))
         page.value("Jupyter.notebook.get_cell(3).execute()")
         wait_until(lambda: page.wait_for(OUTPUTS)[3] == "(3, 41)")
         cluster.kill(host_of(cluster, int(shown[0])))
-        page.value("Jupyter.notebook.get_cell(3).set_text('sum(x)')")
+        page.value("Jupyter.notebook.get_cell(3).set_text('x.append(4); slider.value += 1; sum(x), slider.value')")
         page.value("Jupyter.notebook.get_cell(3).execute()")
-        wait_until(lambda: page.wait_for(OUTPUTS)[3] == "3")
+        wait_until(lambda: page.wait_for(OUTPUTS)[3] == "(7, 42)")
+        page.wait_for("[...document.querySelectorAll('.widget-readout')].map(r => r.innerText).includes('42')")
+        page.value(MOVE_SLIDER.replace("TO", "11"))
+        page.value("Jupyter.notebook.get_cell(3).execute()")
+        wait_until(lambda: page.wait_for(OUTPUTS)[3] == "(11, 12)")
         page.value("Jupyter.notebook.restart_kernel({confirm: false})")
         page.wait_for("Jupyter.notebook.kernel.is_connected()")
         page.value("Jupyter.notebook.get_cell(3).execute()")

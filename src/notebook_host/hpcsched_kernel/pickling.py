@@ -29,6 +29,7 @@ from .loading import (_array, _call, _cell_set, _class, _class_set, _exception, 
 from .objects import (_ATOMS, _FUNCTION, _UNSHARED, _class_body, _has_cells, _has_identity, _importable, _is_static,
                       _refuse)
 from .watching import _names
+from .widgets import _widget, _widget_type
 
 
 def _file(obj):
@@ -112,6 +113,7 @@ class _Pickler(cloudpickle.CloudPickler):
         self.spaces = {}
         self.ndarray = getattr(sys.modules.get("numpy"), "ndarray", None)
         self.index = getattr(sys.modules.get("pandas"), "Index", ())
+        self.widget = _widget_type()
 
     def reducer_override(self, obj):
         cls = type(obj)
@@ -123,6 +125,8 @@ class _Pickler(cloudpickle.CloudPickler):
             return self.referred(obj) or self.cls(obj)
         if cls is self.ndarray:
             return self.array(obj)
+        if isinstance(obj, self.widget):
+            return _widget(obj)
         if cls is functools._lru_cache_wrapper and not _importable(obj):
             return self.referred(obj) or self.own(obj, _lru, obj.__wrapped__, obj.cache_parameters()) + (vars(obj),)
         if cls is typing.NewType and not _importable(obj):
