@@ -64,6 +64,7 @@ comparison_row compare_all(std::string name, std::span<judged const> of) {
     auto const n = static_cast<double>(of.size());
     for (judged const& j : of) {
         row.people_right += (j.contact ? j.people : 1 - j.people) / n;
+        row.futures_right += (j.contact ? j.futures : 1 - j.futures) / n;
         row.model_right += (j.contact ? j.model : 1 - j.model) / n;
     }
     return row;
@@ -169,12 +170,12 @@ std::string comparison_text(std::span<comparison_row const> rows) {
     std::ostringstream out;
     out << "Share of yes on the tested half, correlation with people's with its 95 % bootstrap interval:\n"
         << "             n  model                 noiseless             features             reliability  "
-           "right: people  model\n";
+           "right: people  futures  model\n";
     for (comparison_row const& r : rows) {
         out << "  " << std::left << std::setw(9) << r.name << std::right << std::setw(4) << r.count << "  " << std::left
             << std::setw(22) << figure(r.model) << std::setw(22) << figure(r.noiseless) << std::setw(22)
             << figure(r.features) << std::setw(19) << figure(r.reliability) << std::setw(8) << figure(r.people_right)
-            << figure(r.model_right) << '\n';
+            << std::setw(9) << figure(r.futures_right) << figure(r.model_right) << '\n';
     }
     out << '\n';
     return out.str();
@@ -217,6 +218,7 @@ std::string report_json(physics_report const& report, std::string_view command) 
                                           {"features", to_json(r.features)},
                                           {"reliability", r.reliability},
                                           {"people_right", r.people_right},
+                                          {"futures_right", r.futures_right},
                                           {"model_right", r.model_right}});
     }
     out["comparison"] = std::move(comparison);
@@ -228,6 +230,7 @@ std::string report_json(physics_report const& report, std::string_view command) 
                                        {"scenario", name_of(j.kind)},
                                        {"contact", j.contact},
                                        {"people", j.people},
+                                       {"futures", j.futures},
                                        {"model", j.model},
                                        {"noiseless", j.noiseless},
                                        {"features", j.features}});

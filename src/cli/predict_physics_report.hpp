@@ -30,8 +30,9 @@ struct judged {
     std::string stimulus{};
     predict_bullet::family kind{};
     double people = 0;
-    double count = 0; ///< of people
-    double model = 0;
+    double count = 0;   ///< of people
+    double futures = 0; ///< of the model's futures
+    double model = 0;   ///< of those, with the lapses of whoever answers
     double noiseless = 0;
     double features = 0;
     bool contact = false;
@@ -52,7 +53,8 @@ struct comparison_row {
     correlation_with_people features{};
     double reliability = 0; ///< of people's shares
     double people_right = 0;
-    double model_right = 0; ///< how often somebody who answers yes as often as the model is right
+    double futures_right = 0; ///< the share of the futures that end as the film did
+    double model_right = 0;   ///< how often somebody who answers yes as often as the model is right
 };
 
 /// A fit, in words and numbers.

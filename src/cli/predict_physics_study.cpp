@@ -184,7 +184,7 @@ class study {
                 }};
     }
 
-    /// The shares of yes of some stimuli, behind the response.
+    /// The shares of the futures that say yes, of some stimuli.
     numbers foresee(std::vector<std::size_t> const& which, noise_fit const& with) {
         std::vector<scene> seen;
         for (std::size_t const n : which) {
@@ -194,7 +194,7 @@ class study {
         how.noise = with.noise;
         numbers out;
         for (forecast const& f : forecast_all(seen, how, team_, progress_)) {
-            out.push_back(with.fit.response.share(f.touch.probability));
+            out.push_back(f.touch.probability);
         }
         end_if_interrupted(progress_);
         return out;
@@ -208,14 +208,15 @@ class study {
             shares.push_back(scenes_[n].people->yes);
         }
         auto const features = or_fail(logistic_regression::fit(rows, shares), exit_code::failure);
-        numbers const model = foresee(tested_, with);
+        numbers const futures = foresee(tested_, with);
         for (std::size_t k = 0; k < tested_.size(); ++k) {
             recorded_scene const& s = scenes_[tested_[k]];
             report_.stimuli.push_back({.stimulus = s.stimulus,
                                        .kind = s.seen.kind,
                                        .people = s.people->yes,
                                        .count = s.people->count,
-                                       .model = model[k],
+                                       .futures = futures[k],
+                                       .model = with.fit.response.share(futures[k]),
                                        .noiseless = plain_[tested_[k]].share(),
                                        .features = features.share(features_of(s)),
                                        .contact = s.contact});

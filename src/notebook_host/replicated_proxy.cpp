@@ -556,6 +556,9 @@ class proxy {
             front_.send(c, answer_to(message, "shutdown_reply", content));
             front_.send(channel::iopub, broadcast(message, "shutdown_reply", content));
             close();
+        } else if (type == "interrupt_request" && waits_) { // what waits for hosts is not wanted any more
+            front_.send(c, answer_to(message, "interrupt_reply", {{"status", "ok"}}));
+            abort_waiting();
         } else {
             forward(c, std::move(message));
         }
@@ -626,6 +629,8 @@ class proxy {
             while (::read(signals_, &info, sizeof info) == sizeof info) {
                 if (info.ssi_signo == SIGTERM) {
                     close();
+                } else if (waits_) {
+                    abort_waiting();
                 } else {
                     forward(channel::control, {.header = make_header("interrupt_request"),
                                                .parent_header = "{}",

@@ -156,10 +156,13 @@ def case_admission(cluster):
     with Kernel() as first, Kernel() as second:
         assert value(second, "1 + 1") == "2"
         with Kernel() as third:  # is there to who started it
+            request = third.client.execute("0")
+            third.manager.interrupt_kernel()
+            assert third.reply_to(request)["status"] == "aborted"
             request = third.client.execute("6 * 7")
-            while (told := third.client.get_iopub_msg(timeout=TIMEOUT))["msg_type"] != "stream":
+            while not ((told := third.client.get_iopub_msg(timeout=TIMEOUT))["msg_type"] == "stream"
+                       and told["parent_header"]["msg_id"] == request):
                 pass
-            assert told["parent_header"]["msg_id"] == request, told
             assert "or admits no more kernels that may ask for 8 GPUs" in told["content"]["text"], told
             assert [len(k["replicas"]) for k in cluster.status()["kernels"]].count(0) == 1, cluster.status()
             assert "waits for hosts" in cluster.ask("status").stdout
