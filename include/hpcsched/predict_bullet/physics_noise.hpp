@@ -48,8 +48,8 @@ struct physics_noise {
 static_assert(predict::noise_model<physics_noise, physics_world>);
 
 /// What people's answers to the 319 stimuli of the fitting half make likely, their targets told, with 16 to 24 futures
-/// of each: the middle of the region in which the likelihood is the same within what so few futures tell. Some fifty sets of
-/// spreads were tried, one source at a time and by BOBYQA. The properties' is the one that matters: at 0.2 the
+/// of each: the middle of the region in which the likelihood is the same within what so few futures tell. Some fifty
+/// sets of spreads were tried, one source at a time and by BOBYQA. The properties' is the one that matters: at 0.2 the
 /// likelihood is far lower.
 [[nodiscard]] constexpr physics_noise fitted_noise() noexcept {
     return {{0.025, 0.15, 0.02, 0.06, 0.1, 0.2, 0.02, 0.35}};
