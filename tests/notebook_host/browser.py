@@ -8,11 +8,7 @@ import sys
 import time
 import urllib.request
 
-try:
-    import websocket
-except ImportError as missing:
-    print(missing)
-    sys.exit(77)
+import websocket
 
 
 class Browser:

@@ -18,7 +18,6 @@ try:
     import cluster_cases
     import fault_cases
     import kernel_cases
-    import server_cases
     from cluster import Cluster
 except ImportError as missing:
     print(missing)
@@ -34,13 +33,25 @@ OPTIONS = {"store_is_swept": ["--store-interval", "500ms", "--store-age", "1s"],
            "jupyterhub": ["--run-as", "certificate"]}
 
 
+def case_of(name):
+    """Servers and browsers need more packages than the others do."""
+    modules = [kernel_cases, fault_cases, cluster_cases]
+    if not any(hasattr(module, f"case_{name}") for module in modules):
+        try:
+            import server_cases
+        except ImportError as missing:
+            print(missing)
+            sys.exit(77)
+        modules.append(server_cases)
+    return next(getattr(module, f"case_{name}") for module in modules if hasattr(module, f"case_{name}"))
+
+
 def main():
     name = sys.argv[1]
+    case = case_of(name)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JUPYTER_DATA_DIR"] = folder
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-        case = next(getattr(cases, f"case_{name}") for cases in (kernel_cases, fault_cases, cluster_cases, server_cases)
-                    if hasattr(cases, f"case_{name}"))
         if len(sys.argv) > 3:
             options = ["--host-timeout", "1s", *OPTIONS.get(name, [])]
             if "--warm" not in options:

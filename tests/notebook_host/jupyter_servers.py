@@ -9,11 +9,7 @@ import urllib.error
 import urllib.request
 import uuid
 
-try:
-    import websocket
-except ImportError as missing:
-    print(missing)
-    sys.exit(77)
+import websocket
 
 from cluster import free_ports
 from kernels import TIMEOUT
