@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 def main():
     from cluster import Cluster
-    from jupyter_client.manager import KernelManager
+    from kernels import Kernel
 
     program = os.path.abspath(sys.argv[1])
     size = (int(sys.argv[2]) if len(sys.argv) > 2 else 1024) << 20
@@ -49,18 +49,11 @@ def main():
             os.fsync(file.fileno())
         result["plain_write_and_fsync_s"] = round(time.perf_counter() - begin, 3)
         os.unlink(os.path.join(folder, "plain"))
-        kernels = {}
-        for name in ("python3", "hpcsched"):
-            manager = KernelManager(kernel_name=name)
-            manager.start_kernel()
-            client = manager.client()
-            client.start_channels()
-            client.wait_for_ready(timeout=60)
-            kernels[name] = (manager, client)
-        plain, replicated = kernels["python3"][1], kernels["hpcsched"][1]
+        kernels = {name: Kernel(name) for name in ("python3", "hpcsched")}
+        plain, replicated = kernels["python3"].client, kernels["hpcsched"].client
         result["assign_plain_s"], _ = timed(plain, assign)
         _, expected = timed(plain, look)
-        kernels["python3"][0].shutdown_kernel()
+        kernels["python3"].manager.shutdown_kernel()
         result["assign_replicated_s"], _ = timed(replicated, assign)
         result["read_again_s"], shown = timed(replicated, look)
         assert shown == expected
@@ -73,7 +66,7 @@ def main():
         result["on_another_host_s"], shown = timed(replicated, look)
         assert shown == expected
         result["changed_in_place_s"], _ = timed(replicated, "big[5] += 1")
-        kernels["hpcsched"][0].shutdown_kernel()
+        kernels["hpcsched"].manager.shutdown_kernel()
     result["assign_beside_plain_write"] = round(
         (result["assign_replicated_s"] - result["assign_plain_s"]) / result["plain_write_s"], 2)
     print(json.dumps(result, indent=1))

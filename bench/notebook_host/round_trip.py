@@ -53,21 +53,6 @@ def forward(path):
     os._exit(0)  # proxies do not end
 
 
-def start(names):
-    """A kernel of each name, with its client."""
-    from jupyter_client.manager import KernelManager
-
-    kernels = {}
-    for name in names:
-        manager = KernelManager(kernel_name=name)
-        manager.start_kernel()
-        client = manager.client()
-        client.start_channels()
-        client.wait_for_ready(timeout=60)
-        kernels[name] = (manager, client)
-    return kernels
-
-
 def install_forwarder(folder):
     os.makedirs(os.path.join(folder, "kernels/forwarded"))
     with open(os.path.join(folder, "kernels/forwarded/kernel.json"), "w", encoding="utf-8") as file:
@@ -77,6 +62,7 @@ def install_forwarder(folder):
 
 def main():
     from cluster import Cluster
+    from kernels import Kernel
 
     program = os.path.abspath(sys.argv[1])
     cells = int(sys.argv[2]) if len(sys.argv) > 2 else 300
@@ -87,20 +73,20 @@ def main():
                        stdout=subprocess.DEVNULL)
         cluster.install("--name", "replicated")
         install_forwarder(folder)
-        kernels = start(("python3", "forwarded", "proxied", "replicated"))
+        kernels = {name: Kernel(name) for name in ("python3", "forwarded", "proxied", "replicated")}
         times = {name: [] for name in kernels}
         for i in range(cells + 20):
-            for name, (_, client) in kernels.items():
+            for name, k in kernels.items():
                 begin = time.perf_counter()
-                reply = client.execute_interactive(f"x = {i}", timeout=60, output_hook=lambda message: None)
+                reply = k.client.execute_interactive(f"x = {i}", timeout=60, output_hook=lambda message: None)
                 took = (time.perf_counter() - begin) * 1000
                 assert reply["content"]["status"] == "ok"
                 if i >= 20:
                     times[name].append(took)
                 time.sleep(0.02)  # what replicas do behind a reply is in nobody's time
-        for manager, client in kernels.values():
-            client.stop_channels()
-            manager.shutdown_kernel()
+        for k in kernels.values():
+            k.client.stop_channels()
+            k.manager.shutdown_kernel()
     result = {name: {f"p{int(100 * s)}_ms": round(percentile(v, s), 3) for s in (0.5, 0.9, 0.99)}
               for name, v in times.items()}
     for name in ("forwarded", "proxied", "replicated"):

@@ -448,7 +448,8 @@ class proxy {
         if (cell_ || queue_.empty() || serial_ == 0) {
             return;
         }
-        if (queue_.front().gpus == 0 && !somebody()) {
+        // One that asks for GPUs waits for them as soon as the kernel has a place.
+        if (queue_.front().gpus == 0 ? !somebody() : view_.founders.empty()) {
             return;
         }
         cell_ = std::move(queue_.front());

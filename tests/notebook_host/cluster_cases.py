@@ -156,7 +156,7 @@ def case_admission(cluster):
     with Kernel() as first, Kernel() as second:
         assert value(second, "1 + 1") == "2"
         with Kernel() as third:  # is there to who started it
-            request = third.client.execute("0")
+            request = third.client.execute("%gpu 8\n0")
             third.manager.interrupt_kernel()
             assert third.reply_to(request)["status"] == "aborted"
             request = third.client.execute("6 * 7")

@@ -11,8 +11,8 @@ TIMEOUT = 60
 class Kernel:
     """A kernel through the proxy, with a client."""
 
-    def __init__(self):
-        self.manager = KernelManager(kernel_name="hpcsched")
+    def __init__(self, name="hpcsched"):
+        self.manager = KernelManager(kernel_name=name)
         self.manager.start_kernel()
         self.client = self.manager.client()
         self.client.start_channels()
