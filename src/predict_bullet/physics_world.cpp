@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <hpcsched/predict_bullet/physics_world.hpp>
 
+#include "hull_contacts.hpp"
+#include "patch_solver.hpp"
 #include "solids.hpp"
+#include <BulletCollision/CollisionDispatch/btSimulationIslandManager.h>
 #include <btBulletDynamicsCommon.h>
 
 #include <algorithm>
@@ -37,74 +40,6 @@ btTransform transform_of(body const& b) {
 bool is_there(body const& b) {
     return b.shape != primitive::other && b.scale.x > 0 && b.scale.y > 0 && b.scale.z > 0;
 }
-
-/// What two bodies that touch make of their materials: the larger friction, with which most bodies of the study's films
-/// end where they did, and the mean bounciness. Unity's default is the mean of both; Bullet multiplies.
-struct material {
-    btScalar sliding = 0;
-    btScalar sticking = 0;
-    btScalar bounce = 0;
-    btScalar rolling = 0; ///< metres by which what presses a rolling body is ahead of its middle
-};
-
-/// Bullet's world with materials that are combined in this way, after each search for contacts.
-class world_with_materials : public btDiscreteDynamicsWorld {
-  public:
-    world_with_materials(btDispatcher* dispatcher, btBroadphaseInterface* pairs, btConstraintSolver* solver,
-                         btCollisionConfiguration* configuration, std::vector<material> const& materials,
-                         btScalar sticking_speed, btScalar patch_friction)
-        : btDiscreteDynamicsWorld{dispatcher, pairs, solver, configuration}, materials_{materials},
-          sticking_speed_{sticking_speed}, patch_friction_{patch_friction} {}
-
-    void performDiscreteCollisionDetection() override {
-        btDiscreteDynamicsWorld::performDiscreteCollisionDetection();
-        for (int n = 0; n < getDispatcher()->getNumManifolds(); ++n) {
-            combine(*getDispatcher()->getManifoldByIndexInternal(n));
-        }
-    }
-
-  private:
-    static btScalar inverse_mass_of(btCollisionObject const* object) {
-        btRigidBody const* const b = btRigidBody::upcast(object);
-        return b == nullptr ? 0 : b->getInvMass();
-    }
-    void combine(btPersistentManifold& touching) {
-        btCollisionObject const* const one = touching.getBody0();
-        btCollisionObject const* const other = touching.getBody1();
-        material const& a = materials_[static_cast<std::size_t>(one->getUserIndex())];
-        material const& b = materials_[static_cast<std::size_t>(other->getUserIndex())];
-        btScalar const bounce = (a.bounce + b.bounce) / 2;
-        btScalar const sticking = std::max(a.sticking, b.sticking);
-        btScalar const sliding = std::max(a.sliding, b.sliding);
-        btScalar const rolling = std::max(a.rolling, b.rolling);
-        bool const patch = touching.getNumContacts() > 1 || rolling > 0; // the study's balls lie on faces
-        btScalar pressed = 0; // by what the last step had to press them together with
-        for (int n = 0; n < touching.getNumContacts(); ++n) {
-            pressed += touching.getContactPoint(n).m_appliedImpulse;
-        }
-        btScalar const inverse_mass = inverse_mass_of(one) + inverse_mass_of(other);
-        for (int n = 0; n < touching.getNumContacts(); ++n) {
-            btManifoldPoint& p = touching.getContactPoint(n);
-            btVector3 const speed = velocity_at(one, p.m_positionWorldOnA) - velocity_at(other, p.m_positionWorldOnB);
-            btVector3 const along = speed - p.m_normalWorldOnB * speed.dot(p.m_normalWorldOnB);
-            btScalar const held = std::max(sticking_speed_, sticking * pressed * inverse_mass);
-            bool const sticks = along.length2() < held * held;
-            btScalar const anchors = patch ? patch_friction_ : 1;
-            p.m_combinedFriction = anchors * (sticks ? sticking : sliding);
-            p.m_combinedRestitution = bounce;
-            p.m_combinedRollingFriction = rolling;
-            p.m_combinedSpinningFriction = 0;
-        }
-    }
-    static btVector3 velocity_at(btCollisionObject const* object, btVector3 const& at) {
-        btRigidBody const* const b = btRigidBody::upcast(object);
-        return b == nullptr ? btVector3{0, 0, 0} : b->getVelocityInLocalPoint(at - b->getCenterOfMassPosition());
-    }
-
-    std::vector<material> const& materials_; ///< by the objects' user index
-    btScalar sticking_speed_;
-    btScalar patch_friction_;
-};
 
 } // namespace
 
@@ -145,7 +80,6 @@ class physics_run::engine {
         btScalar const dt = static_cast<btScalar>(config_.step_seconds) / static_cast<btScalar>(config_.substeps);
         for (int n = 0; n < config_.substeps; ++n) {
             world_->stepSimulation(dt, 0);
-            limit_spin();
             look_at_contacts(n == 0);
         }
         return standing();
@@ -215,7 +149,7 @@ class physics_run::engine {
         world_.reset();
         movers_.clear();
         floor_.reset();
-        floor_shape_.reset();
+        floor_shape_ = {};
         solver_.reset();
         pairs_.reset();
         dispatcher_.reset();
@@ -228,37 +162,42 @@ class physics_run::engine {
         btDefaultCollisionConstructionInfo pools;
         pools.m_defaultMaxPersistentManifoldPoolSize = 256;
         pools.m_defaultMaxCollisionAlgorithmPoolSize = 256;
+        pools.m_customCollisionAlgorithmMaxElementSize = sizeof(hull_contacts);
         configuration_ = std::make_unique<btDefaultCollisionConfiguration>(pools);
         dispatcher_ = std::make_unique<btCollisionDispatcher>(configuration_.get());
-        // Bodies meet from 2 cm apart on, as PhysX's contact offsets have it, however small they are.
-        dispatcher_->setDispatcherFlags(dispatcher_->getDispatcherFlags() &
-                                        ~btCollisionDispatcher::CD_USE_RELATIVE_CONTACT_BREAKING_THRESHOLD);
+        dispatcher_->registerCollisionCreateFunc(CONVEX_HULL_SHAPE_PROXYTYPE, CONVEX_HULL_SHAPE_PROXYTYPE,
+                                                 &contacts_of_hulls_);
         pairs_ = std::make_unique<btDbvtBroadphase>();
-        solver_ = std::make_unique<btSequentialImpulseConstraintSolver>();
-        world_ = std::make_unique<world_with_materials>(
-            dispatcher_.get(), pairs_.get(), solver_.get(), configuration_.get(), materials_,
-            static_cast<btScalar>(config_.sticking_speed), static_cast<btScalar>(config_.patch_friction));
+        solver_rules how;
+        how.position_iterations = config_.position_iterations;
+        how.velocity_iterations = config_.velocity_iterations;
+        how.bounce_threshold = static_cast<btScalar>(config_.bounce_threshold);
+        how.largest_spin = static_cast<btScalar>(config_.largest_spin);
+        solver_ = std::make_unique<patch_solver>(materials_, how);
+        world_ = std::make_unique<btDiscreteDynamicsWorld>(dispatcher_.get(), pairs_.get(), solver_.get(),
+                                                           configuration_.get());
+        world_->getSimulationIslandManager()->setSplitIslands(false); // all contacts at once, in one order
         world_->setGravity({0, -static_cast<btScalar>(config_.gravity), 0});
-        btContactSolverInfo& how = world_->getSolverInfo();
-        how.m_numIterations = config_.solver_iterations;
-        how.m_restitutionVelocityThreshold = static_cast<btScalar>(config_.bounce_threshold);
-        how.m_splitImpulse = config_.recoil ? 0 : 1;
-        how.m_erp2 = static_cast<btScalar>(config_.recovery);
     }
 
     void make_floor() {
-        constexpr btScalar thick = 1;
-        constexpr btScalar wide = 50;
-        auto box = std::make_unique<btBoxShape>(btVector3{wide, thick, wide});
-        box->setMargin(0.002F);
-        box->initializePolyhedralFeatures();
-        floor_shape_ = std::move(box);
-        btRigidBody::btRigidBodyConstructionInfo const info{0, nullptr, floor_shape_.get()};
+        constexpr double thick = 1;
+        constexpr double wide = 50;
+        std::vector<vector3> corners;
+        for (double const x : {-wide, wide}) {
+            for (double const y : {-thick, thick}) {
+                corners.push_back({x, y, -wide});
+                corners.push_back({x, y, wide});
+            }
+        }
+        floor_shape_ = make_part(corners, {});
+        floor_shape_.hull->setUserPointer(nullptr); // it is the ground
+        btRigidBody::btRigidBodyConstructionInfo const info{0, nullptr, floor_shape_.hull.get()};
         floor_ = std::make_unique<btRigidBody>(info);
-        floor_->setWorldTransform(btTransform{btQuaternion::getIdentity(), {0, -thick, 0}});
+        floor_->setWorldTransform(btTransform{btQuaternion::getIdentity(), {0, -static_cast<btScalar>(thick), 0}});
         floor_->setUserIndex(0);
         auto const f = static_cast<btScalar>(scene_.floor_friction);
-        materials_.push_back({f, f, 0, 0});
+        materials_.push_back({f, f, 0});
         world_->addRigidBody(floor_.get());
     }
 
@@ -356,9 +295,9 @@ class physics_run::engine {
         made.rigid->setActivationState(DISABLE_DEACTIVATION);
         made.rigid->setUserIndex(static_cast<int>(materials_.size()));
         made.rigid->updateInertiaTensor();
-        double const rolling = b.shape == primitive::sphere ? config_.rolling_resistance * b.scale.x / 2 : 0;
+        made.rigid->setFlags(0); // what spins does not nutate, as in the study's engine
         materials_.push_back({static_cast<btScalar>(b.dynamic_friction), static_cast<btScalar>(b.static_friction),
-                              static_cast<btScalar>(b.bounciness), static_cast<btScalar>(rolling)});
+                              static_cast<btScalar>(b.bounciness)});
         world_->addRigidBody(made.rigid.get());
         movers_.push_back(std::move(made));
     }
@@ -373,16 +312,6 @@ class physics_run::engine {
             b.applyImpulse(to_bullet(p.impulse), to_bullet(*p.at) - b.getCenterOfMassPosition());
         } else {
             b.applyCentralImpulse(to_bullet(p.impulse));
-        }
-    }
-
-    void limit_spin() {
-        auto const most = static_cast<btScalar>(config_.largest_spin);
-        for (mover& m : movers_) {
-            btVector3 const& spin = m.rigid->getAngularVelocity();
-            if (spin.length2() > most * most) {
-                m.rigid->setAngularVelocity(spin * (most / spin.length()));
-            }
         }
     }
 
@@ -406,10 +335,8 @@ class physics_run::engine {
             for (int k = 0; k < m.getNumContacts(); ++k) {
                 btManifoldPoint const& p = m.getContactPoint(k);
                 sum += p.m_normalWorldOnB * p.m_appliedImpulse;
-                if (p.getDistance() <= static_cast<btScalar>(config_.contact_distance)) {
-                    ++close;
-                    where += p.m_positionWorldOnB;
-                }
+                ++close;
+                where += p.m_positionWorldOnB;
             }
             if (close == 0) {
                 continue;
@@ -420,7 +347,9 @@ class physics_run::engine {
             if (turned) {
                 std::swap(one, other);
             }
-            note_blow({one, other, from_bullet(where), from_bullet(turned ? -sum : sum)});
+            if (!sum.isZero()) {
+                note_blow({one, other, from_bullet(where), from_bullet(turned ? -sum : sum)});
+            }
         }
         touching_.swap(now_touching_);
     }
@@ -500,11 +429,12 @@ class physics_run::engine {
     std::unique_ptr<btDefaultCollisionConfiguration> configuration_;
     std::unique_ptr<btCollisionDispatcher> dispatcher_;
     std::unique_ptr<btDbvtBroadphase> pairs_;
-    std::unique_ptr<btSequentialImpulseConstraintSolver> solver_;
-    std::unique_ptr<btCollisionShape> floor_shape_;
+    hull_contacts::maker contacts_of_hulls_;
+    std::unique_ptr<patch_solver> solver_;
+    solid_part floor_shape_;
     std::unique_ptr<btRigidBody> floor_;
     std::vector<mover> movers_;
-    std::unique_ptr<world_with_materials> world_; ///< last: it ends before what it points to
+    std::unique_ptr<btDiscreteDynamicsWorld> world_; ///< last: it ends before what it points to
 };
 
 physics_run::physics_run(std::unique_ptr<engine> made) noexcept : engine_{std::move(made)} {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "solids.hpp"
 
+#include "hull_contacts.hpp"
 #include <LinearMath/btConvexHullComputer.h>
 
 #include <algorithm>
@@ -18,17 +19,8 @@ namespace {
 using points = std::vector<vector3>;
 
 constexpr double pi = std::numbers::pi;
-constexpr btScalar skin = 0.002F; ///< Bullet's margin around convex shapes, metres
-
-/// A convex piece of a primitive of unit size; a box and a sphere are known to the engine as such.
-struct piece {
-    points corners{};
-    bool box = false;
-    bool sphere = false;
-    double tube = 0; ///< radius of the capsule that it is where all scales are equal; 0: none
-    vector3 from{};  ///< its ends
-    vector3 to{};
-};
+/// By how much the hulls are smaller between which the closest points are sought, metres.
+constexpr btScalar skin = 0.002F;
 
 points ring(double y, double radius, int count, double phase = 0) {
     points out;
@@ -66,7 +58,8 @@ points box_between(vector3 low, vector3 high) {
 
 /// Turns a closed profile about the vertical axis: a convex piece for each of `count` sectors.
 /// \param profile  (radius, height) of the corners of a convex cross-section
-void turn(std::vector<piece>& out, std::vector<std::pair<double, double>> const& profile, int count, double phase = 0) {
+void turn(std::vector<points>& out, std::vector<std::pair<double, double>> const& profile, int count,
+          double phase = 0) {
     for (int n = 0; n < count; ++n) {
         points corners;
         for (int side = 0; side < 2; ++side) {
@@ -75,36 +68,26 @@ void turn(std::vector<piece>& out, std::vector<std::pair<double, double>> const&
                 corners.push_back({radius * std::cos(angle), height, radius * std::sin(angle)});
             }
         }
-        out.push_back({.corners = std::move(corners)});
+        out.push_back(std::move(corners));
     }
 }
 
-std::vector<piece> torus() {
+std::vector<points> torus() {
     constexpr double away = 0.5; // of the tube's middle from the axis
     constexpr double thick = 0.125;
     std::vector<std::pair<double, double>> profile;
-    for (int n = 0; n < 8; ++n) {
-        double const angle = pi * (n + 0.5) / 4;
-        double const corner = thick / std::cos(pi / 8);
+    constexpr int sides = 10;
+    for (int n = 0; n < sides; ++n) {
+        double const angle = 2 * pi * (n + 0.5) / sides;
+        double const corner = thick / std::cos(pi / sides);
         profile.emplace_back(away + corner * std::cos(angle), thick + corner * std::sin(angle));
     }
-    constexpr int sectors = 12;
-    std::vector<piece> out;
-    turn(out, profile, sectors);
-    for (int n = 0; n < sectors; ++n) {
-        auto const end = [&](int k) {
-            double const angle = 2 * pi * k / sectors;
-            return vector3{away * std::cos(angle), thick, away * std::sin(angle)};
-        };
-        piece& p = out[static_cast<std::size_t>(n)];
-        p.tube = thick;
-        p.from = end(n);
-        p.to = end(n + 1);
-    }
+    std::vector<points> out;
+    turn(out, profile, 12);
     return out;
 }
 
-std::vector<piece> bowl() {
+std::vector<points> bowl() {
     // A dish, its rim at the top. Height and rim are the study's; foot, wall and how steep it rises are those with
     // which most of what it holds ends where it did.
     constexpr double height = 0.378908;
@@ -113,8 +96,8 @@ std::vector<piece> bowl() {
     constexpr double wall = 0.05;
     constexpr int layers = 3;
     auto const outside = [&](double y) { return foot + (rim - foot) * std::sin(pi / 2 * y / height); };
-    std::vector<piece> out;
-    out.push_back({.corners = joined(ring(0, foot, 16), ring(wall, outside(wall), 16))});
+    std::vector<points> out;
+    out.push_back(joined(ring(0, foot, 16), ring(wall, outside(wall), 16)));
     for (int n = 0; n < layers; ++n) {
         double const low = wall + (height - wall) * n / layers;
         double const high = wall + (height - wall) * (n + 1) / layers;
@@ -128,31 +111,29 @@ std::vector<piece> bowl() {
     return out;
 }
 
-std::vector<piece> pipe() {
-    std::vector<piece> out;
+std::vector<points> pipe() {
+    std::vector<points> out;
     turn(out, {{0.5, 0}, {0.5, 1}, {0.375, 1}, {0.375, 0}}, 12);
     return out;
 }
 
-std::vector<piece> dumbbell() {
+std::vector<points> dumbbell() {
     constexpr double half = 0.375;
     constexpr double bar = 0.12;
-    return {{.corners = ball({0, half, -2 * half}, half)},
-            {.corners = ball({0, half, 2 * half}, half)},
-            {.corners = box_between({-bar, half - bar, -half}, {bar, half + bar, half})}};
+    return {ball({0, half, -2 * half}, half), ball({0, half, 2 * half}, half),
+            box_between({-bar, half - bar, -half}, {bar, half + bar, half})};
 }
 
-std::vector<piece> open_box() {
+std::vector<points> open_box() {
     constexpr double high = 0.6;
     constexpr double wall = 0.04;
-    return {{.corners = box_between({-0.5, 0, -0.5}, {0.5, wall, 0.5})},
-            {.corners = box_between({-0.5, wall, -0.5}, {wall - 0.5, high, 0.5})},
-            {.corners = box_between({0.5 - wall, wall, -0.5}, {0.5, high, 0.5})},
-            {.corners = box_between({wall - 0.5, wall, -0.5}, {0.5 - wall, high, wall - 0.5})},
-            {.corners = box_between({wall - 0.5, wall, 0.5 - wall}, {0.5 - wall, high, 0.5})}};
+    return {box_between({-0.5, 0, -0.5}, {0.5, wall, 0.5}), box_between({-0.5, wall, -0.5}, {wall - 0.5, high, 0.5}),
+            box_between({0.5 - wall, wall, -0.5}, {0.5, high, 0.5}),
+            box_between({wall - 0.5, wall, -0.5}, {0.5 - wall, high, wall - 0.5}),
+            box_between({wall - 0.5, wall, 0.5 - wall}, {0.5 - wall, high, 0.5})};
 }
 
-std::vector<piece> ramp() {
+std::vector<points> ramp() {
     // Its length and height follow from where the study puts what rolls. In its films all of that slides down at once
     // and reaches the ground within 0.7 s, so that there is next to no platform for what rolls.
     constexpr double height = 1.150673;
@@ -166,43 +147,39 @@ std::vector<piece> ramp() {
         corners.push_back({half_length, height, z});
         corners.push_back({-half_length + slope, height, z});
     }
-    return {{.corners = corners}};
+    return {corners};
 }
 
-std::vector<piece> pieces_of(primitive shape) {
+std::vector<points> pieces_of(primitive shape) {
     switch (shape) {
     case primitive::cube:
-        return {{.corners = box_between({-0.5, 0, -0.5}, {0.5, 1, 0.5}), .box = true}};
+        return {box_between({-0.5, 0, -0.5}, {0.5, 1, 0.5})};
     case primitive::sphere:
-        return {{.corners = ball({0, 0.5, 0}, 0.5), .sphere = true}};
+        return {ball({0, 0.5, 0}, 0.5)};
     case primitive::cylinder:
-        return {{.corners = joined(ring(0, 0.5, 20), ring(1, 0.5, 20))}};
+        return {joined(ring(0, 0.5, 24), ring(1, 0.5, 24))};
     case primitive::cone:
-        return {{.corners = joined(ring(0, 0.5, 20), {{0, 1, 0}})}};
+        return {joined(ring(0, 0.5, 20), {{0, 1, 0}})};
     case primitive::pyramid:
-        return {{.corners = joined(ring(0, 0.53033, 4), {{0, 1, 0}})}};
+        return {joined(ring(0, 0.53033, 4), {{0, 1, 0}})};
     case primitive::torus:
         return torus();
     case primitive::bowl:
         return bowl();
     case primitive::pentagon:
-        return {{.corners = joined(ring(0, 0.5, 5, -pi / 2), ring(1, 0.5, 5, -pi / 2))}};
+        return {joined(ring(0, 0.5, 5, -pi / 2), ring(1, 0.5, 5, -pi / 2))};
     case primitive::triangular_prism:
-        return {{.corners = {{-0.5, 0, -0.5},
-                             {0.5, 0, -0.5},
-                             {0, 0.933013, -0.5},
-                             {-0.5, 0, 0.5},
-                             {0.5, 0, 0.5},
-                             {0, 0.933013, 0.5}}}};
+        return {points{
+            {-0.5, 0, -0.5}, {0.5, 0, -0.5}, {0, 0.933013, -0.5}, {-0.5, 0, 0.5}, {0.5, 0, 0.5}, {0, 0.933013, 0.5}}};
     case primitive::dumbbell:
         return dumbbell();
     case primitive::pipe:
         return pipe();
     case primitive::octahedron:
-        return {{.corners = joined(ring(0.75, 0.5 * std::numbers::sqrt2, 4, pi / 4), {{0, 0, 0}, {0, 1.5, 0}})}};
+        return {joined(ring(0.75, 0.5 * std::numbers::sqrt2, 4, pi / 4), {{0, 0, 0}, {0, 1.5, 0}})};
     case primitive::platonic:
-        return {{.corners = joined(joined(ring(0.5 - 0.223607, 0.447214, 5), ring(0.5 + 0.223607, 0.447214, 5, pi / 5)),
-                                   {{0, 0, 0}, {0, 1, 0}})}};
+        return {joined(joined(ring(0.5 - 0.223607, 0.447214, 5), ring(0.5 + 0.223607, 0.447214, 5, pi / 5)),
+                       {{0, 0, 0}, {0, 1, 0}})};
     case primitive::ramp:
         return ramp();
     case primitive::open_box:
@@ -269,40 +246,55 @@ btVector3 to_bullet(vector3 v) {
     return {static_cast<btScalar>(v.x), static_cast<btScalar>(v.y), static_cast<btScalar>(v.z)};
 }
 
-std::unique_ptr<btCollisionShape> convex(points const& corners, vector3 centre) {
+std::unique_ptr<btConvexHullShape> hull_of(points const& corners, vector3 centre) {
     auto hull = std::make_unique<btConvexHullShape>();
     for (vector3 const& p : corners) {
         hull->addPoint(to_bullet(p - centre), false);
     }
-    hull->recalcLocalAabb();
-    hull->setMargin(skin);
-    hull->initializePolyhedralFeatures();
     return hull;
-}
-
-/// A capsule is met by a formula where a hull takes a search, and touches in one point where a hull has four.
-void add_tube(solid& out, piece const& p, double scale, vector3 centre) {
-    vector3 const along = scale * (p.to - p.from);
-    double const length = std::sqrt(along.x * along.x + along.y * along.y + along.z * along.z);
-    out.parts.push_back(
-        std::make_unique<btCapsuleShape>(static_cast<btScalar>(scale * p.tube), static_cast<btScalar>(length)));
-    btTransform at;
-    at.setOrigin(to_bullet((0.5 * scale) * (p.from + p.to) - centre));
-    at.setRotation(shortestArcQuat(btVector3{0, 1, 0}, to_bullet((1 / length) * along)));
-    out.whole->addChildShape(at, out.parts.back().get());
 }
 
 } // namespace
 
+solid_part make_part(points const& corners, vector3 centre) {
+    solid_part out;
+    out.hull = hull_of(corners, centre);
+    out.hull->setMargin(contact_gap / 2);
+    out.hull->recalcLocalAabb();
+    out.hull->initializePolyhedralFeatures();
+
+    btConvexHullComputer smaller;
+    std::vector<btVector3> in;
+    for (vector3 const& p : corners) {
+        in.push_back(to_bullet(p - centre));
+    }
+    constexpr btScalar thin = 0.5F; // of what is thin no more than half
+    btScalar const by =
+        smaller.compute(in.front().m_floats, sizeof(btVector3), static_cast<int>(in.size()), skin, thin);
+    if (by > 0 && smaller.vertices.size() > 3) {
+        out.core = std::make_unique<btConvexHullShape>();
+        for (int n = 0; n < smaller.vertices.size(); ++n) {
+            out.core->addPoint(smaller.vertices[n], false);
+        }
+        out.core->setMargin(by);
+    } else {
+        out.core = hull_of(corners, centre);
+        out.core->setMargin(0);
+    }
+    out.core->recalcLocalAabb();
+    out.hull->setUserPointer(out.core.get());
+    return out;
+}
+
 std::unique_ptr<solid> make_solid(primitive shape, vector3 const& scale) {
     auto out = std::make_unique<solid>();
-    std::vector<piece> pieces = pieces_of(shape);
+    std::vector<points> pieces = pieces_of(shape);
     moments sum;
-    for (piece& p : pieces) {
-        for (vector3& corner : p.corners) {
+    for (points& p : pieces) {
+        for (vector3& corner : p) {
             corner = {corner.x * scale.x, corner.y * scale.y, corner.z * scale.z};
         }
-        sum.add(moments_of(p.corners));
+        sum.add(moments_of(p));
     }
     vector3 const centre = (1 / sum.volume) * sum.first;
     vector3 const second =
@@ -313,29 +305,19 @@ std::unique_ptr<solid> make_solid(primitive shape, vector3 const& scale) {
     if (pieces.size() > 1) {
         out->whole = std::make_unique<btCompoundShape>(true, static_cast<int>(pieces.size()));
     }
-    bool const round = scale.x == scale.y && scale.y == scale.z;
-    for (piece const& p : pieces) {
-        if (p.box) {
-            auto box = std::make_unique<btBoxShape>(to_bullet(0.5 * scale));
-            box->setMargin(std::min(skin, static_cast<btScalar>(0.2 * std::min({scale.x, scale.y, scale.z}))));
-            box->initializePolyhedralFeatures();
-            out->parts.push_back(std::move(box));
-        } else if (p.sphere && round) {
-            out->parts.push_back(std::make_unique<btSphereShape>(static_cast<btScalar>(scale.x / 2)));
-            out->inertia = to_bullet({scale.x * scale.x / 10, scale.x * scale.x / 10, scale.x * scale.x / 10});
-        } else if (p.tube > 0 && round) {
-            add_tube(*out, p, scale.x, centre);
-        } else if (out->whole) {
-            // Each part around its own middle, where clipping is exact.
-            vector3 middle{};
-            for (vector3 const& corner : p.corners) {
-                middle = middle + (1.0 / static_cast<double>(p.corners.size())) * corner;
+    for (points const& p : pieces) {
+        // Each part around its own middle, where clipping is exact.
+        vector3 middle = centre;
+        if (out->whole) {
+            middle = {};
+            for (vector3 const& corner : p) {
+                middle = middle + (1.0 / static_cast<double>(p.size())) * corner;
             }
-            out->parts.push_back(convex(p.corners, middle));
+        }
+        out->parts.push_back(make_part(p, middle));
+        if (out->whole) {
             out->whole->addChildShape(btTransform{btQuaternion::getIdentity(), to_bullet(middle - centre)},
-                                      out->parts.back().get());
-        } else {
-            out->parts.push_back(convex(p.corners, centre));
+                                      out->parts.back().hull.get());
         }
     }
     return out;

@@ -123,7 +123,7 @@ struct scene {
     /// Where it is not known which body is the target: all that may be, one as likely as the other, `target` among
     /// them.
     std::vector<std::size_t> candidates{};
-    double floor_friction = 0.5; ///< still and sliding; the study does not say
+    double floor_friction = 0.6; ///< still and sliding: Unity's default, since the study does not say
     std::uint64_t steps = 150;   ///< of 10 ms, until the scene ends
 
     friend bool operator==(scene const&, scene const&) = default;
