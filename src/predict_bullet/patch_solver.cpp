@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
-#include <vector>
 
 namespace hpcsched::predict_bullet {
 
@@ -42,17 +41,9 @@ btScalar patch_solver::solveGroup(btCollisionObject** bodies, int body_count, bt
     for (int n = rules_.position_iterations; n > 0; --n) {
         solve(n <= rules_.friction_iterations, false);
     }
-    std::vector<mover> const moved = movers_;
+    moved_ = movers_;
     for (int n = 0; n < rules_.velocity_iterations; ++n) {
         solve(true, true);
-    }
-    for (std::size_t n = 1; n < movers_.size(); ++n) {
-        // The world goes on to move the body by its velocity; here it moves by what was said about its place alone.
-        btRigidBody& b = *movers_[n].rigid;
-        btTransform there;
-        btTransformUtil::integrateTransform(b.getWorldTransform(), moved[n].velocity - movers_[n].velocity,
-                                            moved[n].spin - movers_[n].spin, how.m_timeStep, there);
-        b.setWorldTransform(there);
     }
     store(how.m_timeStep);
     return 0;
@@ -304,10 +295,16 @@ void patch_solver::solve_patch(patch& p, bool with_friction, bool at_end) {
     }
 }
 
-void patch_solver::store(btScalar /*step_seconds*/) {
+void patch_solver::store(btScalar step_seconds) {
     for (std::size_t n = 1; n < movers_.size(); ++n) {
-        movers_[n].rigid->setLinearVelocity(movers_[n].velocity);
-        movers_[n].rigid->setAngularVelocity(movers_[n].spin);
+        mover const& m = movers_[n];
+        // The world goes on to move the body by its velocity; here it moves by what was said of its place alone.
+        btTransform there;
+        btTransformUtil::integrateTransform(m.rigid->getWorldTransform(), moved_[n].velocity - m.velocity,
+                                            moved_[n].spin - m.spin, step_seconds, there);
+        m.rigid->setWorldTransform(there);
+        m.rigid->setLinearVelocity(m.velocity);
+        m.rigid->setAngularVelocity(m.spin);
     }
     for (patch const& p : patches_) {
         for (std::size_t n = p.contacts; n < p.contacts + p.contact_count; ++n) {

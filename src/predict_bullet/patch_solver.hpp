@@ -124,6 +124,7 @@ class patch_solver final : public btConstraintSolver {
     solver_rules rules_;
     std::uint64_t step_ = 0;
     std::vector<mover> movers_;
+    std::vector<mover> moved_; ///< as the position iterations left them
     std::vector<patch> patches_;
     std::vector<row> rows_;
     std::unordered_map<btPersistentManifold const*, memory> kept_; ///< looked up only, never walked in order
