@@ -26,6 +26,9 @@ btScalar patch_solver::solveGroup(btCollisionObject** bodies, int body_count, bt
                                   int touching_count, btTypedConstraint** /*joints*/, int /*joint_count*/,
                                   btContactSolverInfo const& how, btIDebugDraw* /*drawer*/,
                                   btDispatcher* /*dispatcher*/) {
+    if (body_count == 0) {
+        return 0; // Bullet calls once more after all have been solved
+    }
     ++step_;
     load(bodies, body_count, how.m_timeStep);
     patches_.clear();
