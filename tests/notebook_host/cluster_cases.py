@@ -87,7 +87,7 @@ def case_idle_interpreters_end(cluster):
         return len(seen) == 3
 
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         reply, _ = k.run("import os\nx = [1, 2]\ndef f(): return sum(x)\nos.getpid()")
         assert reply["status"] == "ok" and reply["execution_count"] == 1, reply
         wait_until(lambda: interpreters() == 0)
@@ -238,7 +238,7 @@ def case_tls(cluster):
 def case_drain(cluster):
     with Kernel() as k:
         k.run("x = [1, 2]")
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         for _ in range(2):  # the executor's host first, then whoever took over
             host = host_of(cluster, where(k))
             drained = subprocess.run([cluster.program, "notebook", "drain", "--nodes", cluster.nodes, str(host)],

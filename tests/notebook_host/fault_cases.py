@@ -41,7 +41,7 @@ def case_host_killed_between_cells(cluster):
             cluster.start(host)
             k.run("1")
             wait_until(lambda: len(cluster.interpreters(host)) == 1)
-            wait_until_ready(cluster, k)
+            wait_until_ready(cluster)
 
 
 def case_host_killed_in_a_cell(cluster):
@@ -91,7 +91,7 @@ def case_interpreter_killed(cluster):
 def case_host_paused(cluster):
     relays = relays_before(cluster)
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         k.run("import os\nx = 1")
         pid = where(k)
         first = host_of(cluster, pid)
@@ -105,7 +105,7 @@ def case_host_paused(cluster):
         for target in (pid, cluster.hosts[first].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
         wait_until(lambda: all(h["up"] for h in cluster.status(first)["hosts"]))
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         relays[({1, 2, 3} - {first, second}).pop()].cut_off()
         cluster.kill(second)  # now it is the first again, or nobody
         # What the paused one did when it came back counts for nothing, in its own interpreter too.
@@ -129,7 +129,7 @@ def case_start_before_decision(cluster):
     begun = os.path.join(cluster.folder, "begun")
     relays = relays_before(cluster)
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         k.run("import os\nx = 1")
         pid = where(k)
         first = host_of(cluster, pid)
@@ -147,7 +147,7 @@ def case_start_before_decision(cluster):
         assert os.path.getsize(begun) == 1
 
         wait_until(lambda: all(h["up"] for h in cluster.status(first)["hosts"]))
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         assert where(k) == pid
         for i in others:
             cluster.signal(i, signal.SIGSTOP)
@@ -163,7 +163,7 @@ def case_start_before_decision(cluster):
         for target in (pid, cluster.hosts[first].pid):  # the host ends its interpreter as soon as it can
             os.kill(target, signal.SIGCONT)
         wait_until(lambda: all(h["up"] for h in cluster.status(min(others))["hosts"]))
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         second = host_of(cluster, where(k))
         assert second != first
         relays[(others - {second}).pop()].cut_off()
@@ -175,7 +175,7 @@ def case_start_before_decision(cluster):
 def case_end_on_its_way(cluster):
     begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         k.run("import os, time\nx = 1")
         pid = where(k)
         first = host_of(cluster, pid)
@@ -253,7 +253,7 @@ def case_executor_cut_off(cluster):
     relays = relays_before(cluster)
     begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         k.run("import os, time\nx = 1")
         host = host_of(cluster, where(k))
         request = k.client.execute(
@@ -279,7 +279,7 @@ def case_executor_asked_again(cluster):
     relays = relays_before(cluster)
     begun, go = os.path.join(cluster.folder, "begun"), os.path.join(cluster.folder, "go")
     with Kernel() as k:
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         k.run("import os, time\nx = 1")
         host = host_of(cluster, where(k))
         for ending in ("", "except KeyboardInterrupt:\n    time.sleep(1)\n    raise\n",
@@ -312,7 +312,7 @@ def case_many_hosts(cluster):
     with Kernel() as one, Kernel() as other:
         for k in (one, other):
             k.run("x = [1]")
-        wait_until_ready(cluster, one)
+        wait_until_ready(cluster)
         lost = set()
         for n in range(2):
             executes = host_of(cluster, where(one))
@@ -321,7 +321,7 @@ def case_many_hosts(cluster):
             for k in (one, other):
                 assert value(k, "x.append(1); len(x)") == str(n + 2)
             wait_until(lambda: {h["id"] for h in cluster.status()["hosts"] if h["up"]} == set(cluster.hosts) - lost)
-            wait_until_ready(cluster, one)  # or the next is one too many
+            wait_until_ready(cluster)  # or the next is one too many
             assert not lost & {r["host"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"]}
 
 
@@ -361,7 +361,7 @@ def case_widgets(cluster):
         told(slider, {"method": "backbone", "sync_data": {"value": 41}})
         assert value(k, "slider.value, seen[-1]") == "(41, 41)"
         for lost in range(2):
-            wait_until_ready(cluster, k)
+            wait_until_ready(cluster)
             host = host_of(cluster, where(k))
             cluster.kill(host)
             before = eval(value(k, "slider.value"))
@@ -386,7 +386,7 @@ def case_host_missing(cluster):
         assert value(k, "x = [1]\nx") == "[1]"
         assert len(cluster.status(1)["kernels"][0]["replicas"]) == 2, cluster.status(1)
         cluster.start(3)
-        wait_until_ready(cluster, k)
+        wait_until_ready(cluster)
         cluster.kill(host_of(cluster, where(k)))
         assert value(k, "x.append(2)\nx") == "[1, 2]"
 
@@ -459,7 +459,7 @@ def case_notebook_survives(cluster):
     def back():
         cluster.start(killed[-1])
         wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
-        wait_until_ready(cluster, None)
+        wait_until_ready(cluster)
 
     def before_cell(index):
         if index == 3:

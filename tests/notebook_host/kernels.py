@@ -94,6 +94,9 @@ def wait_until(holds, seconds=30):
     return held
 
 
-def wait_until_ready(cluster, k):
-    wait_until(lambda: all(r["ready"] for kernel in cluster.status()["kernels"] for r in kernel["replicas"])
-               and all(len(kernel["replicas"]) == 3 for kernel in cluster.status()["kernels"]))
+def wait_until_ready(cluster):
+    """All kernels have all of their replicas, each up to its log, in one look: a replica may come between two."""
+    def is_ready():
+        replicas = [kernel["replicas"] for kernel in cluster.status()["kernels"]]
+        return all(len(each) == 3 and all(r["ready"] for r in each) for each in replicas)
+    wait_until(is_ready)
