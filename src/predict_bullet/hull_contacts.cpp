@@ -40,23 +40,26 @@ struct clipped final : btDiscreteCollisionDetectorInterface::Result {
     }
 };
 
-/// Four of many: the deepest, the farthest from it, the farthest from the line between them, and the farthest on that
-/// line's other side.
+/// Four of many: the deepest, the farthest from it, and of the others the farthest on either side of the line between
+/// these two.
 void keep_four(patch_of_contacts& patch) {
     std::vector<contact>& all = patch.all;
     if (all.size() <= 4) {
         return;
     }
-    auto const best = [&](auto const& measure) {
-        return *std::max_element(all.begin(), all.end(),
-                                 [&](contact const& a, contact const& b) { return measure(a) < measure(b); });
+    auto chosen = all.begin();
+    auto const choose = [&](auto const& measure) {
+        std::iter_swap(chosen, std::max_element(chosen, all.end(), [&](contact const& a, contact const& b) {
+                           return measure(a) < measure(b);
+                       }));
+        return *chosen++;
     };
-    contact const deepest = best([](contact const& c) { return -c.gap; });
-    contact const far = best([&](contact const& c) { return (c.on_other - deepest.on_other).length2(); });
+    contact const deepest = choose([](contact const& c) { return -c.gap; });
+    contact const far = choose([&](contact const& c) { return (c.on_other - deepest.on_other).length2(); });
     btVector3 const across = patch.normal.cross(far.on_other - deepest.on_other);
-    contact const left = best([&](contact const& c) { return across.dot(c.on_other - deepest.on_other); });
-    contact const right = best([&](contact const& c) { return -across.dot(c.on_other - deepest.on_other); });
-    all.assign({deepest, far, left, right});
+    choose([&](contact const& c) { return across.dot(c.on_other - deepest.on_other); });
+    choose([&](contact const& c) { return -across.dot(c.on_other - deepest.on_other); });
+    all.erase(chosen, all.end());
 }
 
 /// By how much two hulls without their margins are apart in a direction from the second to the first, at least.

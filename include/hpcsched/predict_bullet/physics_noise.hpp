@@ -51,13 +51,13 @@ static_assert(predict::noise_model<physics_noise, physics_world>);
 /// their targets told, with 16 to 40 futures of each, one or two sources changed at a time. Random forces and blows
 /// matter most: with larger ones the likelihood is far lower.
 [[nodiscard]] constexpr physics_noise fitted_noise() noexcept {
-    return {{0.015, 0.1, 0.02, 0.06, 0.05, 0.1, 0.02, 0.1}};
+    return {{0.015, 0.16, 0.02, 0.06, 0.05, 0.1, 0.02, 0.1}};
 }
 
 /// How people turned what they foresaw into answers, by the same fit: three in ten were given without regard to it, a
 /// yes in six of ten. What the rebuild of a scene gets wrong counts as that too.
 [[nodiscard]] constexpr predict::response_model fitted_response() noexcept {
-    return {.lapse = 0.31, .bias = 0.63};
+    return {.lapse = 0.3, .bias = 0.63};
 }
 
 } // namespace hpcsched::predict_bullet
