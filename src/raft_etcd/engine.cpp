@@ -430,8 +430,7 @@ void engine::release_barriers() {
     }
 }
 
-// --- looking where the log ends
-// ---------------------------------------------------------------------------------------
+// --- looking where the log ends ----------------------------------------------------------------------------------
 
 asio::awaitable<void> engine::look() {
     std::optional<std::chrono::steady_clock::time_point> overdue; // when the watch should have shown what is there

@@ -47,8 +47,7 @@ class key_names {
     std::string prefix_;
 };
 
-// --- operations, parts of transactions; each is a JSON object
-// ---------------------------------------------------------
+// --- operations, parts of transactions; each is a JSON object ----------------------------------------------------
 
 [[nodiscard]] std::string put(std::string_view key, std::span<std::byte const> value);
 [[nodiscard]] std::string put(std::string_view key, std::string_view value);
@@ -71,8 +70,7 @@ struct transaction {
 [[nodiscard]] std::string watch_request(std::string_view first, std::string_view end, std::uint64_t revision);
 [[nodiscard]] std::string authenticate_request(std::string_view user, std::string_view password);
 
-// --- answers
-// -----------------------------------------------------------------------------------------------------------
+// --- answers -----------------------------------------------------------------------------------------------------
 
 struct key_value {
     std::string key;
@@ -106,8 +104,7 @@ struct watch_answer {
 /// What an answer with an HTTP status other than 200 complains of.
 [[nodiscard]] std::string read_complaint(std::string_view text);
 
-// --- values
-// --------------------------------------------------------------------------------------------------------------
+// --- values ------------------------------------------------------------------------------------------------------
 
 inline constexpr std::uint64_t format_version = 1;
 

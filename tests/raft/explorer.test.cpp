@@ -99,8 +99,7 @@ TEST_CASE("explorer: no order of a membership change and an election breaks anyt
     CHECK(check_plan("pair").leaders >= 2);
 }
 
-// --- the explorer itself
-// ----------------------------------------------------------------------------------------------
+// --- the explorer itself -----------------------------------------------------------------------------------------
 
 TEST_CASE("explorer: a group that forgets its disk is caught, and the shortest way there is told") {
     explored const found = explorer{{.timeouts = {1, 1, 0}, .proposals = 0, .crashes = 1, .amnesia = true}}.run();

@@ -150,8 +150,7 @@ using terms = std::vector<log_term>;
 
 } // namespace
 
-// --- section 5.1: terms
-// -----------------------------------------------------------------------------------------------
+// --- section 5.1: terms ------------------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.1: whoever sees a later term is a follower in it at once") {
     for (role const before : {role::follower, role::candidate, role::leader}) {
@@ -195,8 +194,7 @@ TEST_CASE("paper 5.1: term and vote outlast a restart") {
     CHECK(s.answer<vote_response>().granted); // the one it voted for asks again
 }
 
-// --- section 5.2: leader election
-// -------------------------------------------------------------------------------------
+// --- section 5.2: leader election --------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.2: servers begin as followers, and remain it while they hear from a leader") {
     lone_server s{3};
@@ -297,8 +295,7 @@ TEST_CASE("paper 5.2: after a split vote the next election is in a later term, a
     CHECK(waits.size() == 50);
 }
 
-// --- section 5.3: log replication
-// -------------------------------------------------------------------------------------
+// --- section 5.3: log replication --------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.3: a leader appends a command and sends it to all others at once") {
     lone_server s{5};
@@ -429,8 +426,7 @@ TEST_CASE("paper 5.3: a refused message is tried again one term further back, no
     CHECK(again.front().second.previous_term == 1);
 }
 
-// --- section 5.4: safety
-// ----------------------------------------------------------------------------------------------
+// --- section 5.4: safety -----------------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.4.1: a vote is refused to a log that ends in an earlier term, or is shorter in the same") {
     struct row {
@@ -477,8 +473,7 @@ TEST_CASE("paper figure 8: what is committed in (e) is kept, what is on a majori
     CHECK_FALSE(e.answer<vote_response>().granted);
 }
 
-// --- section 5.5: crashes
-// ---------------------------------------------------------------------------------------------
+// --- section 5.5: crashes ----------------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.5: a server that is down is tried again for as long as it takes") {
     lone_server s{3};
@@ -505,8 +500,7 @@ TEST_CASE("paper 5.5: a request that comes twice is answered twice and carried o
     CHECK(s.applied() == std::vector<log_index>{1, 2});
 }
 
-// --- section 5.6: timing
-// ----------------------------------------------------------------------------------------------
+// --- section 5.6: timing -----------------------------------------------------------------------------------------
 
 TEST_CASE("paper 5.6: heartbeats must be well within the election timeout") {
     replica_config c{.id = node_id{1}, .election_timeout = 100ms, .heartbeat_interval = 51ms};
@@ -515,8 +509,7 @@ TEST_CASE("paper 5.6: heartbeats must be well within the election timeout") {
     CHECK(validate(c).has_value());
 }
 
-// --- section 6 and thesis, chapter 4: membership
-// ----------------------------------------------------------------------
+// --- section 6 and thesis, chapter 4: membership -----------------------------------------------------------------
 
 TEST_CASE("paper 6: a joint configuration elects and commits by majorities of both") {
     std::array<node_id, 3> const old_voters{node_id{1}, node_id{2}, node_id{3}};
@@ -601,8 +594,7 @@ TEST_CASE("thesis 4.2.1: a new server catches up as a learner before it counts")
     CHECK(g.applied[2] == std::vector<std::string>{"x"});
 }
 
-// --- section 7: snapshots
-// ---------------------------------------------------------------------------------------------
+// --- section 7: snapshots ----------------------------------------------------------------------------------------
 
 TEST_CASE("paper 7: the entry that a snapshot ends with takes part in the consistency check") {
     lone_server s{3};
@@ -637,8 +629,7 @@ TEST_CASE("paper 7, figure 13: a snapshot of what the log has changes nothing, o
     CHECK(differs.chunks() == 1);
 }
 
-// --- section 8 and thesis, chapter 6: clients
-// -------------------------------------------------------------------------
+// --- section 8 and thesis, chapter 6: clients --------------------------------------------------------------------
 
 TEST_CASE("paper 8: a leader begins its term with an entry that changes nothing") {
     lone_server s{3, {1, 1}, {1, no_node}};
@@ -688,8 +679,7 @@ TEST_CASE("thesis 6.4: a leader that has committed nothing in its term answers n
     CHECK(s.out().reads.empty());
 }
 
-// --- thesis, section 3.10: transfer
-// -----------------------------------------------------------------------------------
+// --- thesis, section 3.10: transfer ------------------------------------------------------------------------------
 
 TEST_CASE("thesis 3.10: the target is told to stand only when it has everything, and no command is taken meanwhile") {
     lone_server s{3};
@@ -729,8 +719,7 @@ TEST_CASE("thesis 3.10: a transfer that has not happened after an election timeo
     CHECK(s->propose({}, s.now).has_value());
 }
 
-// --- thesis, section 9.6: pre-votes
-// -----------------------------------------------------------------------------------
+// --- thesis, section 9.6: pre-votes ------------------------------------------------------------------------------
 
 TEST_CASE("thesis 9.6: a pre-vote changes nobody's term or vote") {
     group g{3};
@@ -774,8 +763,7 @@ TEST_CASE("thesis 9.6: a pre-vote is granted to an up-to-date log by those who h
     CHECK(g.at(2).term() == 1);
 }
 
-// --- thesis, section 10.2.1: writing in parallel
-// ----------------------------------------------------------------------
+// --- thesis, section 10.2.1: writing in parallel -----------------------------------------------------------------
 
 TEST_CASE("thesis 10.2.1: a leader may commit an entry that is not on its own disk") {
     group g{3};

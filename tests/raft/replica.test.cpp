@@ -126,8 +126,7 @@ TEST_CASE("replica: a group of one leads itself") {
     CHECK(g.applied[1] == std::vector<std::string>{"a"});
 }
 
-// --- section 5.3: log replication
-// --------------------------------------------------------------------------------------
+// --- section 5.3: log replication --------------------------------------------------------------------------------
 
 TEST_CASE("replica: an entry is committed when a majority has it durably, and every server applies it") {
     group g{3};
@@ -302,8 +301,7 @@ TEST_CASE("replica: messages that come twice, late or in another order change no
     CHECK(g.applied[3] == abc);
 }
 
-// --- section 5.4: safety
-// ------------------------------------------------------------------------------------------------
+// --- section 5.4: safety -----------------------------------------------------------------------------------------
 
 TEST_CASE("replica: a server whose log is behind is not elected") {
     // Raft paper, section 5.4.1
@@ -371,8 +369,7 @@ TEST_CASE("replica: what is committed survives the loss of any minority") {
     }
 }
 
-// --- thesis, section 9.6 and 6.2: pre-vote, check-quorum
-// ------------------------------------------------------------------
+// --- thesis, section 9.6 and 6.2: pre-vote, check-quorum ---------------------------------------------------------
 
 TEST_CASE("replica: a server that was cut off does not disturb the group when it comes back") {
     group g{3};
@@ -418,8 +415,7 @@ TEST_CASE("replica: who hears of a leader votes for nobody else") {
     CHECK(g.at(2).leader() == node_id{1});
 }
 
-// --- priorities, transfer (thesis, section 3.10)
-// ---------------------------------------------------------------------------
+// --- priorities, transfer (thesis, section 3.10) -----------------------------------------------------------------
 
 TEST_CASE("replica: a server of higher priority stands for election first") {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -457,8 +453,7 @@ TEST_CASE("replica: a transfer to who cannot be reached is given up after an ele
     CHECK(g.at(3).transfer_leadership(node_id{2}, g.now, g.out(3)).error() == errc::not_leader);
 }
 
-// --- thesis, chapter 4: membership
-// ------------------------------------------------------------------------------------------
+// --- thesis, chapter 4: membership -------------------------------------------------------------------------------
 
 TEST_CASE("replica: a server is added, catches up and counts") {
     group g{3, {}, 1};
@@ -543,8 +538,7 @@ TEST_CASE("replica: a witness makes a majority, stores no commands, and never le
     CHECK(g.at(3).role() != role::leader);
 }
 
-// --- thesis, section 6.4: reads
-// ----------------------------------------------------------------------------------------------
+// --- thesis, section 6.4: reads ----------------------------------------------------------------------------------
 
 TEST_CASE("replica: a read waits for a round of heartbeats, and many reads share one") {
     group g{3};
@@ -627,8 +621,7 @@ TEST_CASE("replica: whoever hands over leadership has no lease any more") {
     CHECK_FALSE(g.at(1).holds_lease(g.now));
 }
 
-// --- limits, rest, restarts
-// -----------------------------------------------------------------------------------------------------
+// --- limits, rest, restarts --------------------------------------------------------------------------------------
 
 TEST_CASE("replica: proposals beyond the quota are refused and change nothing") {
     group g{3, [](replica_config& c) {
