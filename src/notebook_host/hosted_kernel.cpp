@@ -24,6 +24,7 @@ constexpr std::string_view reply_key = "#reply"; // the content of the reply to 
 constexpr duration offer_again = std::chrono::milliseconds{300};
 constexpr duration first_backoff = std::chrono::milliseconds{100};
 constexpr duration longest_backoff = std::chrono::seconds{30};
+constexpr duration longest_silence = std::chrono::seconds{5}; // of a cell that nobody can agree on
 constexpr duration interrupt_again = std::chrono::milliseconds{500};
 constexpr duration give_way = std::chrono::milliseconds{10}; // with what others changed
 constexpr std::size_t gathered_bytes_max = std::size_t{1} << 20U;
@@ -411,6 +412,7 @@ void hosted_kernel::tick(time_point now) {
         start_interpreter();
     }
     sleep_if_idle(now);
+    say_that_it_waits(now);
     if (!offered_.empty() && now - offered_at_ >= offer_again) {
         offered_at_ = now;
         for (byte_buffer const& each : offered_) {
@@ -598,6 +600,29 @@ void hosted_kernel::install(std::vector<std::pair<std::string_view, stored_value
                                                    {"replace", replace},
                                                    {"store", around_.store}});
     interpreter_->send(channel::shell, message);
+}
+
+// Who waits for a cell hears why: the log takes nothing in while too many of its replicas are lost.
+void hosted_kernel::say_that_it_waits(time_point now) {
+    if (offered_.empty() || around_.has_majority()) {
+        agreed_at_ = now;
+        return;
+    }
+    bool const runs = running_ && !running_->released;
+    if (now - agreed_at_ < longest_silence || (!runs && requests_.empty())) {
+        return;
+    }
+    std::string const& request = runs ? running_->request.header : requests_.rbegin()->second.message.header;
+    if (std::string id = read_header(request).id; id != said_to_wait_) {
+        said_to_wait_ = std::move(id);
+        around_.tell(message_heard{
+            channel::iopub,
+            broadcast(
+                "stream", request,
+                {{"name", "stderr"},
+                 {"text", "hpcsched: the cell waits: a majority of the kernel's replicas cannot be reached "
+                          "(hpcsched notebook status shows which hosts are lost); it goes on when they are back\n"}})});
+    }
 }
 
 // --- the clients ---------------------------------------------------------------------------------------------------

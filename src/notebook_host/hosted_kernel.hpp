@@ -50,6 +50,7 @@ class hosted_kernel {
         /// Puts a command into the kernel's log, or tries to.
         std::function<void(std::span<std::byte const>)> offer{};
         std::function<notebook::kernel_log const*()> log{};
+        std::function<bool()> has_majority{}; ///< whether the log has a leader, without whom nothing gets into it
         std::function<void(host_answer const&)> tell{}; ///< the kernel's proxies
         std::function<void(std::string const&)> complain{};
     };
@@ -130,6 +131,7 @@ class hosted_kernel {
     void carry_out(notebook::discard_changes const& c);
     void carry_out(notebook::install_log const& c);
     void answer_waiting();
+    void say_that_it_waits(time_point now);
     template <class Other>
     void carry_out(Other const& /*needs nothing here*/) {}
     void install_all();
@@ -162,6 +164,9 @@ class hosted_kernel {
     buffer<notebook::replica_command> commands_;
     std::vector<byte_buffer> offered_; // and not seen in the log yet
     time_point offered_at_{};
+    time_point agreed_at_ =
+        raft_asio::event_loop::now(); // when something could last be agreed on, or nothing had to be
+    std::string said_to_wait_{};      // the request of which clients were told so
     bool will_carry_out_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

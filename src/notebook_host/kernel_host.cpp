@@ -257,8 +257,7 @@ class kernel_host::state {
         }
     }
 
-    // --- what should be here and what is
-    // ------------------------------------------------------------------------------
+    // --- what should be here and what is -------------------------------------------------------------------------
 
     void on_tick() {
         time_point const now = event_loop::now();
@@ -501,6 +500,11 @@ class kernel_host::state {
                 .offer = [this, serial](
                              std::span<std::byte const> command) { node_->offer(group_of_kernel(serial), command); },
                 .log = [this, serial] { return log_of(serial); },
+                .has_majority =
+                    [this, serial] {
+                        auto const* const s = node_->server(group_of_kernel(serial));
+                        return s != nullptr && s->replica().leader() != raft::no_node;
+                    },
                 .tell = [this, serial](host_answer const& what) { tell(serial, what); },
                 .complain = [this, serial](
                                 std::string const& what) { say("kernel " + std::to_string(serial) + ": " + what); }});
@@ -576,8 +580,7 @@ class kernel_host::state {
         }
     }
 
-    // --- proxies
-    // -------------------------------------------------------------------------------------------------------
+    // --- proxies -------------------------------------------------------------------------------------------------
 
     void take(host_node::client_token from, raft_asio::request const& r) {
         auto request = decode_host_request(r.payload);

@@ -155,8 +155,7 @@ class proxy {
         loop_.stop();
     }
 
-    // --- the cluster
-    // ---------------------------------------------------------------------------------------------------
+    // --- the cluster ---------------------------------------------------------------------------------------------
 
     void command_cluster(byte_buffer const& command, std::function<void(cluster_machine::answer const&)> done) {
         cluster_->submit({.kind = raft_asio::request_kind::command, .group = cluster_group, .payload = command},
@@ -272,8 +271,7 @@ class proxy {
         }
     }
 
-    // --- the hosts
-    // -----------------------------------------------------------------------------------------------------
+    // --- the hosts -----------------------------------------------------------------------------------------------
 
     void connect(raft::node_id id) {
         auto const at = std::ranges::find(config_.cluster.nodes, id, &raft_asio::peer::id);
@@ -360,7 +358,7 @@ class proxy {
                         return;
                     }
                 }
-                cell_->shown = true;
+                cell_->shown = cell_->shown || type != "stream"; // a cell says first that it is busy; else it waits
             }
         }
         front_.send(channel::iopub, what.message);
@@ -428,8 +426,7 @@ class proxy {
         return at == links_.end() ? std::nullopt : std::optional{at->first};
     }
 
-    // --- cells
-    // ---------------------------------------------------------------------------------------------------------
+    // --- cells ---------------------------------------------------------------------------------------------------
 
     void take_cell(jupyter_message message) {
         json::object const content = parse_object(message.content);
@@ -522,8 +519,7 @@ class proxy {
         read_soon();
     }
 
-    // --- the clients
-    // -----------------------------------------------------------------------------------------------------
+    // --- the clients ---------------------------------------------------------------------------------------------
 
     void watch(jupyter_socket& socket) {
         loop_.watch(socket.descriptor(), [this, &socket] {
@@ -585,8 +581,7 @@ class proxy {
         }
     }
 
-    // --- the end
-    // -------------------------------------------------------------------------------------------------------
+    // --- the end -------------------------------------------------------------------------------------------------
 
     void close() {
         if (std::exchange(closing_, true)) {

@@ -391,6 +391,24 @@ def case_host_missing(cluster):
         assert value(k, "x.append(2)\nx") == "[1, 2]"
 
 
+def case_majority_lost(cluster):
+    """With one of two replicas lost a cell says that it waits, and goes on when the host is back."""
+    wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
+    cluster.kill(3)
+    wait_until(lambda: not cluster.status(1)["hosts"][2]["up"])
+    with Kernel() as k:
+        assert value(k, "x = [1]\nx") == "[1]"
+        lost = host_of(cluster, where(k))
+        cluster.kill(lost)
+        request = k.client.execute("x.append(2)\nx")
+        said = next(m for m in iter(lambda: k.client.get_iopub_msg(timeout=TIMEOUT), None) if
+                    m["parent_header"].get("msg_id") == request)
+        assert said["msg_type"] == "stream" and "a majority of the kernel's replicas" in said["content"]["text"], said
+        cluster.start(lost)
+        assert k.reply_to(request)["status"] == "ok"
+        assert value(k, "x") == "[1, 2]"
+
+
 def case_proxy_killed(cluster):
     k = Kernel()
     pids = [p for i in cluster.hosts for p in cluster.interpreters(i)]

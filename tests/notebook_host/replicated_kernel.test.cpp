@@ -65,6 +65,10 @@ TEST_CASE("replicated kernel: hosts are killed between cells one after the other
 TEST_CASE("replicated kernel: with a host missing a kernel begins with two replicas, and the third follows") {
     conforms("host_missing", 3);
 }
+
+TEST_CASE("replicated kernel: a cell whose kernel has lost its majority says that it waits, and goes on with it") {
+    conforms("majority_lost", 3);
+}
 TEST_CASE("replicated kernel: a cell whose host is killed runs once more, and shows its output once") {
     conforms("host_killed_in_a_cell", 3);
 }
