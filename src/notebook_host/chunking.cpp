@@ -60,7 +60,7 @@ constexpr std::chrono::seconds fresh_enough{10}; // far below the age at which t
         if (count > run) {
             try {
                 other = std::jthread{worker};
-            } catch (std::system_error const&) { // no thread is to be had: this one does it alone
+            } catch (std::system_error const&) { // NOLINT(bugprone-empty-catch): this thread does it alone
             }
         }
         worker();

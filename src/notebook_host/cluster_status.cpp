@@ -79,7 +79,7 @@ constexpr duration patience = std::chrono::seconds{3};
 
 // "service-level 0.9"
 std::string admission_from(json::object const& policies) {
-    std::string const name = text_of(policies, "admission");
+    std::string name = text_of(policies, "admission");
     bool const by_level = name == "service-level";
     json::value const* const number = find(policies, by_level ? "service_level" : "subscription_limit");
     if (name == "everyone" || number == nullptr || !number->is_number()) {

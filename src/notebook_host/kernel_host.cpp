@@ -44,7 +44,7 @@ class kernel_host::state {
                                                                  [this](std::string const& what) { say(what); }},
           node_{std::move(node)}, self_{config_.network.self}, ticker_{loop, [this] { on_tick(); }},
           stores_{config_.store_age, [this](std::string const& what) { loop_.post([this, what] { say(what); }); }} {
-        node_->network().set_on_log([this](std::string line) { say(line); });
+        node_->network().set_on_log([this](std::string const& line) { say(line); });
         node_->network().set_on_client_gone([this](host_node::client_token who) { forget(who); });
         node_->set_on_applied([this](raft::group_id group, std::span<std::byte const> command,
                                      std::span<std::byte const> reply) { applied(group, command, reply); });

@@ -31,7 +31,6 @@ namespace hpcsched::notebook_host {
 namespace {
 
 namespace json = boost::json;
-using notebook::cell_attempt;
 using raft_asio::event_loop;
 using raft_asio::response;
 using raft_asio::response_status;

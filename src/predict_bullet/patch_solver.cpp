@@ -32,6 +32,7 @@ btScalar patch_solver::solveGroup(btCollisionObject** bodies, int body_count, bt
     ++step_;
     load(bodies, body_count, how.m_timeStep);
     patches_.clear();
+    on_fixed_.clear();
     rows_.clear();
     for (int n = 0; n < touching_count; ++n) {
         add_pair(*touching[n], how.m_timeStep);
@@ -40,7 +41,7 @@ btScalar patch_solver::solveGroup(btCollisionObject** bodies, int body_count, bt
         i = i->second.step == step_ ? std::next(i) : kept_.erase(i);
     }
     // What cannot give way has the last word.
-    std::stable_partition(patches_.begin(), patches_.end(), [](patch const& p) { return p.one != 0 && p.other != 0; });
+    patches_.insert(patches_.end(), on_fixed_.begin(), on_fixed_.end());
     for (int n = rules_.position_iterations; n > 0; --n) {
         solve(n <= rules_.friction_iterations, false);
     }
@@ -146,7 +147,7 @@ void patch_solver::add_patch(btPersistentManifold& touching, contacts_of_patch c
     made.frictions = rows_.size();
     add_friction(made, touching.getContactPoint(points.front()).m_normalWorldOnB, held, step_seconds);
     made.friction_count = rows_.size() - made.frictions;
-    patches_.push_back(made);
+    (made.one == 0 || made.other == 0 ? on_fixed_ : patches_).push_back(made);
 }
 
 void patch_solver::seek_anchors(anchors& held, btPersistentManifold const& touching, contacts_of_patch const& points) {

@@ -126,6 +126,7 @@ class patch_solver final : public btConstraintSolver {
     std::vector<mover> movers_;
     std::vector<mover> moved_; ///< as the position iterations left them
     std::vector<patch> patches_;
+    std::vector<patch> on_fixed_; ///< those with what cannot move, until all are known
     std::vector<row> rows_;
     std::unordered_map<btPersistentManifold const*, memory> kept_; ///< looked up only, never walked in order
 };

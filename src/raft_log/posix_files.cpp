@@ -92,7 +92,7 @@ class posix_file final : public file {
             return failed("read", ENOMEM);
         }
         std::span const area{static_cast<std::byte*>(memory.get()), size};
-        auto const got = read_plain(begin, area);
+        auto got = read_plain(begin, area);
         if (!got) {
             return got;
         }

@@ -346,7 +346,7 @@ class scan {
             if (auto each = each_record(file, s.key, at, batch, take); !each) {
                 return damage(files_, name, each.error().message + mend);
             }
-            if (!started_ && (started_ = true)) {
+            if (!std::exchange(started_, true)) {
                 first_batch_in_ = s.key.number;
             }
             out_.next_sequence = batch.sequence + 1;
