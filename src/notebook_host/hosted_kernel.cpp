@@ -192,14 +192,15 @@ void hosted_kernel::ended(int status) {
     backoff_ = lasted || backoff_ == duration{} ? first_backoff : std::min(backoff_ * 2, longest_backoff);
     start_at_ = saturating_add(now, backoff_);
     around_.complain("an interpreter ended " + how + "; another is started from the kernel's log");
-    around_.loop->post([this, alive = alive_, starts_again] { // not in its own call
+    ended_ = std::move(interpreter_);           // nothing is sent to it any more
+    around_.loop->post([this, alive = alive_] { // not in its own call
         if (*alive) {
-            interpreter_.reset();
-            if (starts_again && running_) { // the cell is not what it died of
-                send_cell();
-            }
+            ended_.reset();
         }
     });
+    if (starts_again) { // the cell is not what it died of
+        send_cell();
+    }
 }
 
 // Ends the cell that runs with an error of this program's own.

@@ -144,6 +144,7 @@ class hosted_kernel {
     surroundings around_;
     notebook::kernel_replica<> replica_;
     std::unique_ptr<interpreter> interpreter_;
+    std::unique_ptr<interpreter> ended_; // until its own call is over
     time_point started_{};
     time_point start_at_ = never; // the next try, where there is no interpreter
     duration backoff_{};

@@ -88,6 +88,23 @@ def case_interpreter_killed(cluster):
         assert value(k, "x") == "1"
 
 
+def case_interpreter_killed_before_cell(cluster):
+    """Of both a host hears in one breath, the cell first: it is for the interpreter that follows."""
+    with Kernel() as k:
+        k.run("x = 1")
+        for n in range(5):
+            pid = where(k)
+            host = host_of(cluster, pid)
+            cluster.signal(host, signal.SIGSTOP)
+            request = k.client.execute(f"x += 1\nassert x == {n + 2}")
+            time.sleep(0.2)  # it is on its way; longer, and the host would be lost
+            os.kill(pid, signal.SIGKILL)
+            assert gone(pid)
+            cluster.signal(host, signal.SIGCONT)
+            reply = k.reply_to(request)
+            assert reply["status"] == "ok", reply
+
+
 def case_host_paused(cluster):
     relays = relays_before(cluster)
     with Kernel() as k:

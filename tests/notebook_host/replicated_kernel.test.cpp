@@ -76,6 +76,11 @@ TEST_CASE(
     "replicated kernel: a cell that kills its interpreter fails alone, and all interpreters at once lose nothing") {
     conforms("interpreter_killed", 3);
 }
+
+TEST_CASE("replicated kernel: a cell that comes as its interpreter ends is for the one that follows") {
+    conforms("interpreter_killed_before_cell", 3);
+}
+
 TEST_CASE("replicated kernel: on seventeen hosts kernels live on three each, and others take the place of those that "
           "are lost") {
     conforms("many_hosts", 17);
