@@ -394,11 +394,16 @@ def case_widgets(cluster):
             cluster.start(host)
 
 
-def case_host_missing(cluster):
-    """A kernel begins with two of three hosts, has the third once it is there, and then survives the first."""
+def lose_third(cluster):
+    """Of three hosts, as kernels begin with two."""
     wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
     cluster.kill(3)
     wait_until(lambda: not cluster.status(1)["hosts"][2]["up"])
+
+
+def case_host_missing(cluster):
+    """A kernel begins with two of three hosts, has the third once it is there, and then survives the first."""
+    lose_third(cluster)
     with Kernel() as k:
         assert value(k, "x = [1]\nx") == "[1]"
         assert len(cluster.status(1)["kernels"][0]["replicas"]) == 2, cluster.status(1)
@@ -410,9 +415,7 @@ def case_host_missing(cluster):
 
 def case_majority_lost(cluster):
     """With one of two replicas lost a cell says that it waits, and goes on when the host is back."""
-    wait_until(lambda: all(h["up"] for h in cluster.status()["hosts"]))
-    cluster.kill(3)
-    wait_until(lambda: not cluster.status(1)["hosts"][2]["up"])
+    lose_third(cluster)
     with Kernel() as k:
         assert value(k, "x = [1]\nx") == "[1]"
         lost = host_of(cluster, where(k))

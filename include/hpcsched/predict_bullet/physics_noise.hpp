@@ -48,8 +48,8 @@ struct physics_noise {
 static_assert(predict::noise_model<physics_noise, physics_world>);
 
 /// What people's answers to the 319 stimuli of the fitting half make the most likely of some twenty sets of spreads,
-/// their targets told, with 16 to 40 futures of each, one or two sources changed at a time. Random forces and blows
-/// matter most: with larger ones the likelihood is far lower.
+/// their targets told, with 16 to 40 futures of each, one or two sources changed at a time. Less noise of positions or
+/// of the sizes of pushes, and more of properties, lower the likelihood the most.
 [[nodiscard]] constexpr physics_noise fitted_noise() noexcept {
     return {{0.015, 0.16, 0.02, 0.06, 0.05, 0.1, 0.02, 0.1}};
 }
